@@ -1,0 +1,14 @@
+//! A SIMULATED CPU vendor. It makes what AMD's factory and firmware make: a
+//! root, an intermediate, chip certificates, revocation lists and attestation
+//! reports, all in the real formats and all worthless: no hardware is involved.
+//!
+//! Development, the demo and tests use it, and nothing of the product depends on
+//! it. It writes the formats by hand, so that it can also be the independent
+//! side of a test of those who read them.
+
+mod der;
+mod report;
+mod vendor;
+
+pub use report::{Fields, guest_components_json, measurement};
+pub use vendor::{Chip, ChipSpec, Error, Generation, Vendor};

@@ -1,0 +1,149 @@
+//! What evidence must say. No field is optional and nothing has a default:
+//! whoever accepts more writes the word `Any` or `NotChecked` and can be found
+//! by searching for it.
+
+use core::fmt;
+
+use crate::{Generation, Root, Tcb};
+
+/// Everything a report must say to be accepted.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// Roots of trust, at most one per generation and class is needed. Evidence
+    /// under any other root is refused.
+    pub roots: Vec<Root>,
+    /// What to do about revocation lists.
+    pub revocation: Revocation,
+    /// Lowest acceptable TCB per generation; a generation without one is refused.
+    pub tcb_floors: Vec<TcbFloor>,
+    /// Launch measurement (48 bytes): which guest release, kernel command line
+    /// and number of vCPUs.
+    pub measurement: Accept<[u8; 48]>,
+    /// HOST_DATA (32 bytes): the digest of the init data.
+    pub host_data: [u8; 32],
+    /// REPORT_DATA (64 bytes): what the guest asked to be signed.
+    pub report_data: [u8; 64],
+    /// Privilege level the report was asked from; 0 is the most privileged.
+    pub vmpl: u32,
+    /// Guest policy bit 19: the host may read and change guest memory.
+    pub debug: Flag,
+    /// Guest policy bit 18: a migration agent may move the guest.
+    pub migration: Flag,
+    /// Guest policy bit 16: the guest may run beside another on one core.
+    pub smt_allowed: Flag,
+    /// Guest policy bit 20: the guest runs on one socket only.
+    pub single_socket: Flag,
+    /// Guest policy bits 15:0: lowest firmware ABI (major, minor) the guest asked for.
+    pub abi_minimum: (u8, u8),
+    /// Platform info bit 0: simultaneous multithreading is on.
+    pub platform_smt: Flag,
+    /// Platform info bit 1: transparent memory encryption is on.
+    pub platform_tsme: Flag,
+    /// Platform info bit 2: memory has error correction.
+    pub platform_ecc: Flag,
+    /// Platform info bit 3: the power meter is off.
+    pub platform_rapl_disabled: Flag,
+    /// Platform info bit 4: the host sees no ciphertext.
+    pub platform_ciphertext_hiding: Flag,
+    /// Platform info bit 5: memory aliasing was ruled out since the last reset.
+    pub platform_alias_check: Flag,
+    /// SHA-384 of the key that signed the guest's ID block, zero when none did.
+    pub id_key_digest: Accept<[u8; 48]>,
+    /// SHA-384 of the key that endorsed the ID key, zero when none did.
+    pub author_key_digest: Accept<[u8; 48]>,
+    /// The guest instance's report id.
+    pub report_id: Accept<[u8; 32]>,
+    /// The migration agent's report id; all ones when there is none.
+    pub report_id_ma: Accept<[u8; 32]>,
+    /// The chip; zero under VLEK when the provider masks it.
+    pub chip_id: Accept<[u8; 64]>,
+}
+
+/// Acceptable values of one field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Accept<T> {
+    /// Exactly this value.
+    Exactly(T),
+    /// One of these; an empty list refuses everything.
+    OneOf(Vec<T>),
+    /// Whatever it is. A decision, made by name.
+    Any,
+}
+
+impl<T: PartialEq> Accept<T> {
+    /// Whether `seen` is acceptable.
+    pub fn accepts(&self, seen: &T) -> bool {
+        match self {
+            Self::Exactly(value) => value == seen,
+            Self::OneOf(values) => values.contains(seen),
+            Self::Any => true,
+        }
+    }
+}
+
+impl<const N: usize> fmt::Display for Accept<[u8; N]> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(value) => f.write_str(&hex::encode(value)),
+            Self::OneOf(values) if values.is_empty() => f.write_str("nothing is accepted"),
+            Self::OneOf(values) => {
+                let all: Vec<String> = values.iter().map(hex::encode).collect();
+                write!(f, "{}", all.join(" or "))
+            }
+            Self::Any => f.write_str("any"),
+        }
+    }
+}
+
+/// Acceptable values of one bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flag {
+    /// The bit must be set.
+    On,
+    /// The bit must be clear.
+    Off,
+    /// Either. A decision, made by name.
+    Any,
+}
+
+impl Flag {
+    /// Whether `seen` is acceptable.
+    pub const fn accepts(self, seen: bool) -> bool {
+        match self {
+            Self::On => seen,
+            Self::Off => !seen,
+            Self::Any => true,
+        }
+    }
+}
+
+impl fmt::Display for Flag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::On => "on",
+            Self::Off => "off",
+            Self::Any => "any",
+        })
+    }
+}
+
+/// What to do about revocation lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revocation {
+    /// The vendor's list must be there, signed by the root, and at most this old.
+    Checked {
+        /// Seconds since the list's `thisUpdate`.
+        max_age_secs: u64,
+    },
+    /// Revoked keys are accepted. A decision, made by name.
+    NotChecked,
+}
+
+/// The lowest TCB accepted on one generation of chips.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TcbFloor {
+    /// Which chips.
+    pub generation: Generation,
+    /// The lowest acceptable value of every component.
+    pub lowest: Tcb,
+}

@@ -1,0 +1,30 @@
+//! Does this evidence prove what we expect?
+//!
+//! [`verify`] takes the bytes a TEE signed ([`Evidence`]), what they must say
+//! ([`Expected`]) and the time, and gives [`Verified`] claims or a
+//! [`Rejection`]; both carry every [`Check`] in order. Nothing here reads a
+//! clock, a network, an environment or randomness, and nothing is optional:
+//! "any" is a named value, and what is absent is refused.
+
+#![warn(missing_docs)]
+
+mod check;
+mod expected;
+mod roots;
+mod signature;
+mod snp;
+mod timestamp;
+mod verdict;
+
+pub use check::Check;
+pub use expected::{Accept, Expected, Flag, Revocation, TcbFloor};
+pub use roots::{Root, RootClass, RootError, built_in_roots};
+pub use snp::certificate::{Certificate, CertificateError, EndorsementKey};
+pub use snp::generation::Generation;
+pub use snp::json::{JsonError, from_guest_components};
+pub use snp::report::{FirmwareVersion, REPORT_LEN, Report, ReportError};
+pub use snp::revocation::{RevocationError, RevocationList};
+pub use snp::tcb::Tcb;
+pub use snp::{Evidence, verify};
+pub use timestamp::Timestamp;
+pub use verdict::{Claims, Reason, Rejection, Verified};

@@ -1,0 +1,320 @@
+//! X.509 certificates as AMD's key server issues them (AMD 57230, VCEK
+//! certificate and KDS interface): RSA-4096 signers, a P-384 leaf that names
+//! chip and TCB in extensions of its own.
+
+use core::fmt;
+
+use x509_cert::der::{
+    Decode as _, Encode as _, Reader as _, SliceReader,
+    asn1::{BitStringRef, ObjectIdentifier},
+    oid::db::rfc4519::CN,
+};
+
+use crate::{Generation, Tcb, Timestamp, signature};
+
+/// Longest certificate we read. Real ones have 1.3 to 1.7 kB.
+const MAX_LEN: usize = 8 * 1024;
+
+/// AlgorithmIdentifier of RSASSA-PSS with SHA-384, MGF1 with SHA-384, salt 48
+/// (RFC 4055), in DER: the trailer field, a default, left out.
+const PSS_SHA384: &[u8] = &[
+    0x30, 0x41, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a, 0x30, 0x34, 0xa0,
+    0x0f, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00,
+    0xa1, 0x1c, 0x30, 0x1a, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x08, 0x30,
+    0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00, 0xa2, 0x03,
+    0x02, 0x01, 0x30,
+];
+
+/// The same with the trailer field spelled out, as most of AMD's certificates
+/// have it.
+const PSS_SHA384_TRAILER: &[u8] = &[
+    0x30, 0x46, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a, 0x30, 0x39, 0xa0,
+    0x0f, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00,
+    0xa1, 0x1c, 0x30, 0x1a, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x08, 0x30,
+    0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00, 0xa2, 0x03,
+    0x02, 0x01, 0x30, 0xa3, 0x03, 0x02, 0x01, 0x01,
+];
+
+/// Arc of AMD's extensions: 1.3.6.1.4.1.3704.1.
+const PRODUCT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.3704.1.2");
+const TCB_BOOTLOADER: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.3704.1.3.1");
+const TCB_TEE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.3704.1.3.2");
+const TCB_SNP: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.3704.1.3.3");
+const TCB_MICROCODE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.3704.1.3.8");
+const TCB_FMC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.3704.1.3.9");
+const HWID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.3704.1.4");
+
+/// A certificate whose form is right. Nothing about it is verified.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Certificate {
+    der: Vec<u8>,
+    signed: Vec<u8>,
+    signature: Vec<u8>,
+    parsed: x509_cert::Certificate,
+}
+
+/// Why bytes are not a certificate of the vendor's form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateError {
+    /// Longer than any certificate of the vendor.
+    #[error("longer than {MAX_LEN} bytes")]
+    TooLong,
+    /// Not DER, or not a certificate.
+    #[error("not an X.509 certificate in DER: {0}")]
+    Der(x509_cert::der::ErrorKind),
+    /// Another signature algorithm than RSA-PSS with SHA-384.
+    #[error("not signed with RSASSA-PSS, SHA-384 and a salt of 48 bytes")]
+    Algorithm,
+    /// A public key that is not a whole number of bytes.
+    #[error("the public key is not a whole number of bytes")]
+    PublicKey,
+    /// A critical extension nobody here understands.
+    #[error("critical extension {0} is unknown")]
+    CriticalExtension(ObjectIdentifier),
+    /// An extension appears twice.
+    #[error("extension {0} appears twice")]
+    DuplicateExtension(ObjectIdentifier),
+}
+
+impl From<x509_cert::der::Error> for CertificateError {
+    fn from(error: x509_cert::der::Error) -> Self {
+        Self::Der(error.kind())
+    }
+}
+
+/// Which kind of key signs reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndorsementKey {
+    /// Made by the chip from its own secret: names the chip.
+    Vcek,
+    /// Lent to a cloud provider by the vendor: names the provider, not the chip.
+    Vlek,
+}
+
+impl fmt::Display for EndorsementKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Vcek => "VCEK",
+            Self::Vlek => "VLEK",
+        })
+    }
+}
+
+impl Certificate {
+    /// Takes DER bytes for a certificate.
+    ///
+    /// # Errors
+    /// When the form is wrong, the algorithm is another one than the vendor's,
+    /// or a critical extension is unknown.
+    pub fn parse(der: &[u8]) -> Result<Self, CertificateError> {
+        if der.len() > MAX_LEN {
+            return Err(CertificateError::TooLong);
+        }
+        let (signed, algorithm, signature) = split_signed(der)?;
+        let parsed = x509_cert::Certificate::from_der(der)?;
+        let inner = parsed.tbs_certificate().signature().to_der()?;
+        if algorithm != inner || !is_vendor_algorithm(algorithm) {
+            return Err(CertificateError::Algorithm);
+        }
+        let certificate = Self {
+            der: der.to_vec(),
+            signed: signed.to_vec(),
+            signature: signature.to_vec(),
+            parsed,
+        };
+        certificate.require_known_extensions()?;
+        if certificate.public_key().is_empty() {
+            return Err(CertificateError::PublicKey);
+        }
+        Ok(certificate)
+    }
+
+    /// Key usage and basic constraints are the only critical extensions the
+    /// vendor sets; another one would be a restriction we do not understand.
+    fn require_known_extensions(&self) -> Result<(), CertificateError> {
+        use x509_cert::der::oid::db::rfc5280::{ID_CE_BASIC_CONSTRAINTS, ID_CE_KEY_USAGE};
+        let mut seen = Vec::new();
+        for extension in self.extensions() {
+            let id = extension.extn_id;
+            if extension.critical && id != ID_CE_BASIC_CONSTRAINTS && id != ID_CE_KEY_USAGE {
+                return Err(CertificateError::CriticalExtension(id));
+            }
+            if seen.contains(&id) {
+                return Err(CertificateError::DuplicateExtension(id));
+            }
+            seen.push(id);
+        }
+        Ok(())
+    }
+
+    /// The bytes it was parsed from.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The bytes its signature is over.
+    #[cfg(test)]
+    pub(crate) fn signed_bytes(&self) -> &[u8] {
+        &self.signed
+    }
+
+    /// Its signature.
+    #[cfg(test)]
+    pub(crate) fn signature(&self) -> &[u8] {
+        &self.signature
+    }
+
+    /// The public key: a PKCS#1 `RSAPublicKey` or an uncompressed P-384 point.
+    pub(crate) fn public_key(&self) -> &[u8] {
+        let key = &self.parsed.tbs_certificate().subject_public_key_info();
+        key.subject_public_key.as_bytes().unwrap_or_default()
+    }
+
+    /// Whether `issuer` is named as issuer and its key signed this certificate.
+    pub(crate) fn is_signed_by(&self, issuer: &Self) -> bool {
+        self.parsed.tbs_certificate().issuer() == issuer.parsed.tbs_certificate().subject()
+            && signature::rsa_pss_sha384(issuer.public_key(), &self.signed, &self.signature)
+    }
+
+    /// First and last moment of validity.
+    pub(crate) fn validity(&self) -> (Timestamp, Timestamp) {
+        let validity = self.parsed.tbs_certificate().validity();
+        let at =
+            |time: &x509_cert::time::Time| Timestamp::from_secs(time.to_unix_duration().as_secs());
+        (at(&validity.not_before), at(&validity.not_after))
+    }
+
+    /// Whether `now` lies within the validity.
+    pub(crate) fn is_valid_at(&self, now: Timestamp) -> bool {
+        let (from, until) = self.validity();
+        from <= now && now <= until
+    }
+
+    pub(crate) const fn parsed(&self) -> &x509_cert::Certificate {
+        &self.parsed
+    }
+
+    /// Kind of endorsement key, from the subject's common name; `None` for
+    /// every other certificate.
+    pub(crate) fn endorsement_key(&self) -> Option<EndorsementKey> {
+        match self.common_name()?.as_str() {
+            "SEV-VCEK" | "VCEK" => Some(EndorsementKey::Vcek),
+            "SEV-VLEK" | "VLEK" => Some(EndorsementKey::Vlek),
+            _ => None,
+        }
+    }
+
+    /// The subject's common name.
+    pub fn common_name(&self) -> Option<String> {
+        let subject = self.parsed.tbs_certificate().subject();
+        let mut names = subject.iter().filter(|attribute| attribute.oid == CN);
+        let name = names.next()?;
+        if names.next().is_some() {
+            return None;
+        }
+        core::str::from_utf8(name.value.value())
+            .ok()
+            .map(str::to_owned)
+    }
+
+    /// Product name of the extension, such as `Milan-B0` (an IA5String).
+    pub(crate) fn product(&self) -> Option<String> {
+        let value = self.extension(PRODUCT_NAME)?;
+        let text = x509_cert::der::asn1::Ia5StringRef::from_der(value).ok()?;
+        Some(text.as_str().to_owned())
+    }
+
+    /// The TCB the key was derived from, one DER INTEGER per component.
+    pub(crate) fn tcb(&self, generation: Generation) -> Option<Tcb> {
+        let part = |id| u8::from_der(self.extension(id)?).ok();
+        Some(Tcb {
+            fmc: match generation {
+                Generation::Turin => part(TCB_FMC)?,
+                Generation::Milan | Generation::Genoa => 0,
+            },
+            bootloader: part(TCB_BOOTLOADER)?,
+            tee: part(TCB_TEE)?,
+            snp: part(TCB_SNP)?,
+            microcode: part(TCB_MICROCODE)?,
+        })
+    }
+
+    /// The chip the key belongs to: raw bytes, 64 before Turin, 8 on Turin.
+    pub(crate) fn chip_id(&self) -> Option<&[u8]> {
+        self.extension(HWID)
+    }
+
+    fn extensions(&self) -> impl Iterator<Item = &x509_cert::ext::Extension> {
+        let extensions = self.parsed.tbs_certificate().extensions();
+        extensions.map(Vec::as_slice).unwrap_or_default().iter()
+    }
+
+    fn extension(&self, id: ObjectIdentifier) -> Option<&[u8]> {
+        self.extensions()
+            .find(|extension| extension.extn_id == id)
+            .map(|extension| extension.extn_value.as_bytes())
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Certificate({:?})", self.common_name())
+    }
+}
+
+/// Whether an AlgorithmIdentifier is the vendor's RSA-PSS, to the byte.
+pub(crate) fn is_vendor_algorithm(algorithm: &[u8]) -> bool {
+    algorithm == PSS_SHA384 || algorithm == PSS_SHA384_TRAILER
+}
+
+/// Splits `SEQUENCE { signed, algorithm, BIT STRING }`, the outer form of both
+/// certificates and revocation lists (RFC 5280, 4.1 and 5.1), into the raw bytes
+/// of its parts.
+pub(crate) fn split_signed(der: &[u8]) -> x509_cert::der::Result<(&[u8], &[u8], &[u8])> {
+    let mut outer = SliceReader::new(der)?;
+    let parts = outer.sequence(|inner| {
+        let signed = inner.tlv_bytes()?;
+        let algorithm = inner.tlv_bytes()?;
+        let signature: BitStringRef<'_> = inner.decode()?;
+        let signature = signature.as_bytes().unwrap_or_default();
+        Ok::<_, x509_cert::der::Error>((signed, algorithm, signature))
+    })?;
+    outer.finish()?;
+    Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Certificate, CertificateError, EndorsementKey};
+    use crate::Generation;
+
+    const MILAN: &[u8] = include_bytes!("../../tests/vectors/milan-vcek.der");
+    const TURIN: &[u8] = include_bytes!("../../tests/vectors/turin-vcek.der");
+
+    #[test]
+    fn real_certificates_name_chip_product_and_tcb() {
+        let milan = Certificate::parse(MILAN).unwrap();
+        assert_eq!(milan.endorsement_key(), Some(EndorsementKey::Vcek));
+        assert_eq!(milan.product().unwrap(), "Milan-B0");
+        assert_eq!(milan.chip_id().unwrap().len(), 64);
+        assert_eq!(milan.tcb(Generation::Milan).unwrap().microcode, 115);
+
+        let turin = Certificate::parse(TURIN).unwrap();
+        assert_eq!(turin.product().unwrap(), "Turin");
+        assert_eq!(turin.chip_id().unwrap().len(), 8);
+        assert!(turin.tcb(Generation::Turin).is_some());
+    }
+
+    #[test]
+    fn bytes_before_behind_or_missing_are_refused() {
+        assert!(Certificate::parse(&[]).is_err());
+        let mut longer = MILAN.to_vec();
+        longer.push(0);
+        assert!(Certificate::parse(&longer).is_err());
+        for len in (0..MILAN.len()).step_by(17) {
+            assert!(Certificate::parse(&MILAN[..len]).is_err());
+        }
+        let huge = vec![0x30; 9000];
+        assert_eq!(Certificate::parse(&huge), Err(CertificateError::TooLong));
+    }
+}

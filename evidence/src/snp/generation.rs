@@ -1,0 +1,48 @@
+//! Which processor signed: decides root, TCB layout and certificate format.
+
+use core::fmt;
+
+/// EPYC generations with SEV-SNP.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Generation {
+    /// EPYC 7003.
+    Milan,
+    /// EPYC 9004 and 8004 (Genoa, Bergamo, Siena).
+    Genoa,
+    /// EPYC 9005.
+    Turin,
+}
+
+impl Generation {
+    /// All of them, oldest first.
+    pub const ALL: [Self; 3] = [Self::Milan, Self::Genoa, Self::Turin];
+
+    /// From combined CPUID family and model, as a report since version 3 gives
+    /// them (AMD 56860, table "ATTESTATION_REPORT", CPUID_FAM_ID, CPUID_MOD_ID).
+    pub const fn from_cpuid(family: u8, model: u8) -> Option<Self> {
+        match (family, model) {
+            (0x19, 0x00..=0x0f) => Some(Self::Milan),
+            (0x19, 0x10..=0x1f | 0xa0..=0xaf) => Some(Self::Genoa),
+            (0x1a, 0x00..=0x11) => Some(Self::Turin),
+            _ => None,
+        }
+    }
+
+    /// The name as the vendor's certificates write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Milan => "Milan",
+            Self::Genoa => "Genoa",
+            Self::Turin => "Turin",
+        }
+    }
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,359 @@
+//! The attestation report: 1184 bytes, little-endian (AMD 56860, SEV-SNP
+//! firmware ABI, table "ATTESTATION_REPORT").
+//!
+//! Parsing proves nothing but the form. The bytes are kept: the signature is
+//! checked over exactly what was received.
+
+use core::fmt;
+
+use crate::{Generation, Tcb};
+
+/// Length of a report in bytes, signature included.
+pub const REPORT_LEN: usize = 0x4a0;
+
+/// The signed part ends here; the signature follows.
+const SIGNED_LEN: usize = 0x2a0;
+
+/// R and S are stored in 72 bytes each, of which 48 carry the number.
+const SCALAR_FIELD: usize = 72;
+const SCALAR_LEN: usize = 48;
+
+/// A report whose form is right. Its claims are unverified.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Report {
+    bytes: Box<[u8; REPORT_LEN]>,
+    version: u32,
+}
+
+/// Why bytes are not a report.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReportError {
+    /// Wrong length.
+    #[error("a report has {REPORT_LEN} bytes, this has {0}")]
+    Length(usize),
+    /// A version this program does not know; 2 to 5 are known.
+    #[error("report version {0} is unknown")]
+    Version(u32),
+    /// A reserved byte is not zero.
+    #[error("reserved byte 0x{0:x} is not zero")]
+    Reserved(usize),
+    /// A reserved bit of a field has the wrong value.
+    #[error("{0} has a reserved bit with the wrong value")]
+    ReservedBit(&'static str),
+}
+
+/// Version of the firmware, as people write it: `1.55.29`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FirmwareVersion {
+    /// Major number.
+    pub major: u8,
+    /// Minor number.
+    pub minor: u8,
+    /// Build number.
+    pub build: u8,
+}
+
+impl fmt::Display for FirmwareVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.build)
+    }
+}
+
+/// Which TCB of the platform a field describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TcbField {
+    Current,
+    Reported,
+    Committed,
+    Launch,
+}
+
+impl Report {
+    /// Takes bytes for a report.
+    ///
+    /// # Errors
+    /// When length, version or a reserved part is not as the format says.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ReportError> {
+        let bytes: Box<[u8; REPORT_LEN]> = bytes
+            .to_vec()
+            .into_boxed_slice()
+            .try_into()
+            .map_err(|_| ReportError::Length(bytes.len()))?;
+        let version = u32::from_le_bytes(part(&bytes, 0x000));
+        let report = Self { bytes, version };
+        if !(2..=5).contains(&version) {
+            return Err(ReportError::Version(version));
+        }
+        report.require_reserved_zero()?;
+        report.require_reserved_bits()?;
+        Ok(report)
+    }
+
+    fn require_reserved_zero(&self) -> Result<(), ReportError> {
+        // CPUID came with version 3, the mitigation vectors with version 5.
+        let cpuid_end = if self.version >= 3 { 0x18b } else { 0x188 };
+        let after_launch = if self.version >= 5 { 0x208 } else { 0x1f8 };
+        let r = SIGNED_LEN;
+        let reserved = [
+            0x04c..0x050,
+            cpuid_end..0x1a0,
+            0x1eb..0x1ec,
+            0x1ef..0x1f0,
+            after_launch..SIGNED_LEN,
+            r + SCALAR_LEN..r + SCALAR_FIELD,
+            r + SCALAR_FIELD + SCALAR_LEN..REPORT_LEN,
+        ];
+        for range in reserved {
+            let start = range.start;
+            let bytes = self.bytes.get(range).unwrap_or_default();
+            if let Some(offset) = bytes.iter().position(|byte| *byte != 0) {
+                return Err(ReportError::Reserved(start + offset));
+            }
+        }
+        Ok(())
+    }
+
+    fn require_reserved_bits(&self) -> Result<(), ReportError> {
+        // Bit 17 is reserved and one; 25 is the highest bit with a meaning.
+        if self.policy() >> 17 & 1 != 1 || self.policy() >> 26 != 0 {
+            return Err(ReportError::ReservedBit("POLICY"));
+        }
+        // Bits 0 to 5 and 7 have a meaning.
+        if self.platform_info() & !0b1011_1111 != 0 {
+            return Err(ReportError::ReservedBit("PLATFORM_INFO"));
+        }
+        // Bit 0 author key, bit 1 masked chip key, bits 4:2 signing key.
+        if self.key_info() & !0b1_1111 != 0 {
+            return Err(ReportError::ReservedBit("KEY_INFO"));
+        }
+        Ok(())
+    }
+
+    /// All 1184 bytes, as received.
+    pub fn bytes(&self) -> &[u8; REPORT_LEN] {
+        &self.bytes
+    }
+
+    /// The 672 bytes the signature is over. They identify the report; what
+    /// follows them does not.
+    pub fn signed_bytes(&self) -> &[u8] {
+        self.bytes.get(..SIGNED_LEN).unwrap_or_default()
+    }
+
+    /// The signature as r ‖ s, 48 bytes big-endian each.
+    pub fn signature(&self) -> [u8; 2 * SCALAR_LEN] {
+        let mut r: [u8; SCALAR_LEN] = part(&self.bytes, SIGNED_LEN);
+        let mut s: [u8; SCALAR_LEN] = part(&self.bytes, SIGNED_LEN + SCALAR_FIELD);
+        r.reverse();
+        s.reverse();
+        let mut out = [0; 2 * SCALAR_LEN];
+        let (left, right) = out.split_at_mut(SCALAR_LEN);
+        left.copy_from_slice(&r);
+        right.copy_from_slice(&s);
+        out
+    }
+
+    /// Version of this format.
+    pub const fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// Guest policy.
+    pub fn policy(&self) -> u64 {
+        u64::from_le_bytes(part(&self.bytes, 0x008))
+    }
+
+    /// Whether a bit of the guest policy is set.
+    pub fn policy_bit(&self, bit: u32) -> bool {
+        self.policy() >> bit & 1 == 1
+    }
+
+    /// Lowest firmware ABI the guest asked for: (major, minor).
+    pub fn policy_abi(&self) -> (u8, u8) {
+        let [minor, major, ..] = self.policy().to_le_bytes();
+        (major, minor)
+    }
+
+    /// Privilege level the report was asked from.
+    pub fn vmpl(&self) -> u32 {
+        u32::from_le_bytes(part(&self.bytes, 0x030))
+    }
+
+    /// Signature algorithm; 1 is ECDSA P-384 with SHA-384.
+    pub fn signature_algorithm(&self) -> u32 {
+        u32::from_le_bytes(part(&self.bytes, 0x034))
+    }
+
+    /// Platform info.
+    pub fn platform_info(&self) -> u64 {
+        u64::from_le_bytes(part(&self.bytes, 0x040))
+    }
+
+    /// Whether a bit of the platform info is set.
+    pub fn platform_bit(&self, bit: u32) -> bool {
+        self.platform_info() >> bit & 1 == 1
+    }
+
+    /// Flags about the signing key.
+    pub fn key_info(&self) -> u32 {
+        u32::from_le_bytes(part(&self.bytes, 0x048))
+    }
+
+    /// What the guest asked to be signed.
+    pub fn report_data(&self) -> [u8; 64] {
+        part(&self.bytes, 0x050)
+    }
+
+    /// Launch measurement.
+    pub fn measurement(&self) -> [u8; 48] {
+        part(&self.bytes, 0x090)
+    }
+
+    /// What the host gave at launch: the digest of the init data.
+    pub fn host_data(&self) -> [u8; 32] {
+        part(&self.bytes, 0x0c0)
+    }
+
+    /// Digest of the key that signed the ID block.
+    pub fn id_key_digest(&self) -> [u8; 48] {
+        part(&self.bytes, 0x0e0)
+    }
+
+    /// Digest of the key that endorsed the ID key.
+    pub fn author_key_digest(&self) -> [u8; 48] {
+        part(&self.bytes, 0x110)
+    }
+
+    /// Report id of this guest instance.
+    pub fn report_id(&self) -> [u8; 32] {
+        part(&self.bytes, 0x140)
+    }
+
+    /// Report id of the migration agent.
+    pub fn report_id_ma(&self) -> [u8; 32] {
+        part(&self.bytes, 0x160)
+    }
+
+    /// CPUID family and model; none before version 3.
+    pub fn cpuid(&self) -> Option<(u8, u8)> {
+        let [family, model, _step]: [u8; 3] = part(&self.bytes, 0x188);
+        (self.version >= 3).then_some((family, model))
+    }
+
+    /// The chip.
+    pub fn chip_id(&self) -> [u8; 64] {
+        part(&self.bytes, 0x1a0)
+    }
+
+    /// Version of the firmware that runs.
+    pub fn firmware(&self) -> FirmwareVersion {
+        let [build, minor, major] = part(&self.bytes, 0x1e8);
+        FirmwareVersion {
+            major,
+            minor,
+            build,
+        }
+    }
+
+    /// A TCB field; `None` when its reserved bytes are not zero.
+    pub(crate) fn tcb(&self, generation: Generation, field: TcbField) -> Option<Tcb> {
+        let at = match field {
+            TcbField::Current => 0x038,
+            TcbField::Reported => 0x180,
+            TcbField::Committed => 0x1e0,
+            TcbField::Launch => 0x1f0,
+        };
+        Tcb::from_bytes(generation, part(&self.bytes, at))
+    }
+}
+
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Report")
+            .field("version", &self.version)
+            .field("measurement", &hex::encode(self.measurement()))
+            .field("host_data", &hex::encode(self.host_data()))
+            .field("report_data", &hex::encode(self.report_data()))
+            .finish_non_exhaustive()
+    }
+}
+
+/// `N` bytes at a fixed offset. Every call names constants inside the report,
+/// so the copy is always whole.
+fn part<const N: usize>(bytes: &[u8; REPORT_LEN], at: usize) -> [u8; N] {
+    let mut out = [0; N];
+    if let Some(found) = bytes.get(at..at + N) {
+        out.copy_from_slice(found);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{REPORT_LEN, Report, ReportError};
+
+    fn real() -> Vec<u8> {
+        let text = include_str!("../../tests/vectors/milan-v2-report.hex");
+        hex::decode(text.trim()).unwrap()
+    }
+
+    #[test]
+    fn the_real_report_is_read_as_its_vendor_wrote_it() {
+        let report = Report::parse(&real()).unwrap();
+        assert_eq!(report.version(), 2);
+        assert_eq!(report.policy(), 0x30000);
+        assert_eq!(report.signature_algorithm(), 1);
+        assert_eq!(report.cpuid(), None);
+        assert_eq!(report.bytes().as_slice(), real());
+    }
+
+    #[test]
+    fn a_wrong_length_is_refused() {
+        for len in [0, 1, REPORT_LEN - 1, REPORT_LEN + 1] {
+            let bytes = vec![0; len];
+            assert_eq!(Report::parse(&bytes), Err(ReportError::Length(len)));
+        }
+    }
+
+    #[test]
+    fn an_unknown_version_is_refused() {
+        for version in [0, 1, 6, 255] {
+            let mut bytes = real();
+            bytes[0] = version;
+            assert_eq!(
+                Report::parse(&bytes),
+                Err(ReportError::Version(version.into()))
+            );
+        }
+    }
+
+    #[test]
+    fn every_reserved_byte_must_be_zero() {
+        let reserved = (0x4c..0x50)
+            .chain(0x188..0x1a0)
+            .chain([0x1eb, 0x1ef])
+            .chain(0x1f8..0x2a0)
+            .chain(0x2d0..0x2e8)
+            .chain(0x318..0x4a0);
+        for at in reserved {
+            let mut bytes = real();
+            bytes[at] = 1;
+            assert_eq!(Report::parse(&bytes), Err(ReportError::Reserved(at)));
+        }
+    }
+
+    #[test]
+    fn reserved_bits_must_be_as_the_format_says() {
+        for (at, bit, field) in [
+            (0x00a, 1, "POLICY"),
+            (0x00b, 2, "POLICY"),
+            (0x040, 6, "PLATFORM_INFO"),
+            (0x041, 0, "PLATFORM_INFO"),
+            (0x048, 5, "KEY_INFO"),
+        ] {
+            let mut bytes = real();
+            bytes[at] ^= 1 << bit;
+            assert_eq!(Report::parse(&bytes), Err(ReportError::ReservedBit(field)));
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The TCB version: one byte per firmware component, in a layout per generation.
+
+use core::fmt;
+
+use crate::Generation;
+
+/// Security version numbers of the firmware components.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tcb {
+    /// Firmware of the management controller; 0 on chips without (before Turin).
+    pub fmc: u8,
+    /// Boot loader of the secure processor.
+    pub bootloader: u8,
+    /// Operating system of the secure processor.
+    pub tee: u8,
+    /// SNP firmware.
+    pub snp: u8,
+    /// Lowest microcode level of all cores.
+    pub microcode: u8,
+}
+
+impl Tcb {
+    /// From the eight bytes of a report (AMD 56860, table "TCB_VERSION"; Turin:
+    /// its second structure). `None` when a reserved byte is not zero.
+    pub const fn from_bytes(generation: Generation, bytes: [u8; 8]) -> Option<Self> {
+        match generation {
+            Generation::Milan | Generation::Genoa => match bytes {
+                [bootloader, tee, 0, 0, 0, 0, snp, microcode] => Some(Self {
+                    fmc: 0,
+                    bootloader,
+                    tee,
+                    snp,
+                    microcode,
+                }),
+                _ => None,
+            },
+            Generation::Turin => match bytes {
+                [fmc, bootloader, tee, snp, 0, 0, 0, microcode] => Some(Self {
+                    fmc,
+                    bootloader,
+                    tee,
+                    snp,
+                    microcode,
+                }),
+                _ => None,
+            },
+        }
+    }
+
+    /// The eight bytes of a report.
+    pub const fn to_bytes(self, generation: Generation) -> [u8; 8] {
+        let Self {
+            fmc,
+            bootloader,
+            tee,
+            snp,
+            microcode,
+        } = self;
+        match generation {
+            Generation::Milan | Generation::Genoa => [bootloader, tee, 0, 0, 0, 0, snp, microcode],
+            Generation::Turin => [fmc, bootloader, tee, snp, 0, 0, 0, microcode],
+        }
+    }
+
+    /// Whether every component is at least that of `floor`.
+    pub const fn is_at_least(self, floor: Self) -> bool {
+        self.fmc >= floor.fmc
+            && self.bootloader >= floor.bootloader
+            && self.tee >= floor.tee
+            && self.snp >= floor.snp
+            && self.microcode >= floor.microcode
+    }
+}
+
+impl fmt::Display for Tcb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.fmc != 0 {
+            write!(f, "fmc {}, ", self.fmc)?;
+        }
+        write!(
+            f,
+            "bootloader {}, tee {}, snp {}, microcode {}",
+            self.bootloader, self.tee, self.snp, self.microcode
+        )
+    }
+}

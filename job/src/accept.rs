@@ -1,0 +1,650 @@
+//! The customer's decision: is this machine the one that was ordered? All of
+//! `docs/protocol.md`, 5, as one list of checks; the operator and the tests ask
+//! the same function.
+
+use core::fmt::Display;
+
+use evidence::{Check, Evidence, RootClass, Timestamp, Verified, verify};
+
+use crate::order::Subject;
+use crate::{Attestation, Manifest, Offer, Order, PublicKey, Terms, Trust, init_data, report_data};
+
+/// A machine that is exactly what was ordered.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    key: PublicKey,
+    manifest: Manifest,
+    verified: Verified,
+    checks: Vec<Check>,
+}
+
+impl Accepted {
+    /// A: the one key whose seals count from now on.
+    pub const fn key(&self) -> PublicKey {
+        self.key
+    }
+
+    /// The job as the guest enforces it.
+    pub const fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// What the hardware said.
+    pub const fn verified(&self) -> &Verified {
+        &self.verified
+    }
+
+    /// Every check, in order; all passed.
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
+    /// Whether it was a simulated machine: then nothing is confidential.
+    pub fn is_simulated(&self) -> bool {
+        self.verified.claims().class == RootClass::Simulated
+    }
+}
+
+/// A machine that is not what was ordered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .checks.last().map_or_else(String::new, ToString::to_string))]
+pub struct Refusal {
+    /// Every check in order; the last one failed.
+    pub checks: Vec<Check>,
+    /// What it means.
+    pub meaning: &'static str,
+    /// What to do.
+    pub advice: &'static str,
+}
+
+impl Refusal {
+    /// Name of the check that failed.
+    pub fn check(&self) -> &str {
+        self.checks.last().map_or("", |check| &check.name)
+    }
+}
+
+/// Decides whether `attestation` is by a machine that runs `order` under `offer`
+/// and nothing else, by everything in `trust`, at `now`.
+///
+/// # Errors
+/// A [`Refusal`] that names the first check that failed.
+pub fn accept(
+    attestation: &Attestation,
+    order: &Order,
+    offer: &Offer,
+    trust: &Trust,
+    now: Timestamp,
+) -> Result<Accepted, Refusal> {
+    let mut ledger = Ledger::default();
+    ledger.same("recipient", order.customer(), attestation.recipient)?;
+    ledger.same("answers this order", order.id(), attestation.job)?;
+
+    // The manifest: everything in it is the customer's own, or trusted by name.
+    let manifest = require_manifest(&mut ledger, attestation, order)?;
+    require_terms(&mut ledger, &manifest, order, offer)?;
+    require_deployment(&mut ledger, &manifest, order, trust, now)?;
+
+    // The evidence: this key, on this machine, started with this manifest.
+    let Ok(init_data) = init_data(&manifest) else {
+        // The policy was just accepted by digest, but only ours can be rebuilt.
+        let seen = manifest.policy();
+        return Err(ledger.refuse("init data", "a policy this program has", seen, POLICY));
+    };
+    let bound = report_data(
+        attestation.author,
+        order.id(),
+        order.customer(),
+        order.provider(),
+        order.challenge(),
+        manifest.digest(),
+    );
+    let expected = trust.expected(&manifest, init_data.digest(), bound, now);
+    let evidence = Evidence {
+        report: attestation.report.clone(),
+        certificate: attestation.certificate.clone(),
+    };
+    match verify(&evidence, &expected, now) {
+        Ok(verified) => {
+            let mut checks = ledger.0;
+            checks.extend_from_slice(verified.checks());
+            name_guest(&mut checks, trust, &verified);
+            Ok(Accepted {
+                key: attestation.author,
+                manifest,
+                verified,
+                checks,
+            })
+        }
+        Err(rejection) => {
+            let mut checks = ledger.0;
+            let (meaning, advice) = explain(rejection.checks.last());
+            checks.extend(rejection.checks);
+            Err(Refusal {
+                checks,
+                meaning,
+                advice,
+            })
+        }
+    }
+}
+
+fn require_manifest(
+    ledger: &mut Ledger,
+    attestation: &Attestation,
+    order: &Order,
+) -> Result<Manifest, Refusal> {
+    // Whose order it is follows next; its signature needs no second check then.
+    let manifest = match Manifest::parse(&attestation.manifest, |_| true) {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            let mut seen = error.to_string();
+            if let Some(source) = core::error::Error::source(&error) {
+                seen = format!("{seen}: {source}");
+            }
+            return Err(ledger.refuse("manifest", "the canonical form", seen, OTHER_JOB));
+        }
+    };
+    let digest = manifest.digest();
+    ledger.pass(
+        "manifest",
+        "the canonical form",
+        format!("SHA-256 {digest}"),
+    );
+    let name = "order";
+    if manifest.order().event() != order.event() {
+        let seen = manifest.order().id();
+        return Err(ledger.refuse(name, order.id(), seen, OTHER_JOB));
+    }
+    ledger.pass(name, order.id(), manifest.order().id());
+    Ok(manifest)
+}
+
+fn require_terms(
+    ledger: &mut Ledger,
+    manifest: &Manifest,
+    order: &Order,
+    offer: &Offer,
+) -> Result<(), Refusal> {
+    let own = match order.subject() {
+        Subject::Offer(id) => {
+            ledger.same("offer", *id, offer.id)?;
+            ledger.same("provider", order.provider(), offer.provider)?;
+            &offer.content.cdvm
+        }
+        Subject::Workload(terms) => &**terms,
+    };
+    let seen = manifest.terms();
+    let (a, b) = (&own.workload, &seen.workload);
+    ledger.equal("workload image", &a.image, &b.image)?;
+    ledger.equal("workload command", debug(&a.argv), debug(&b.argv))?;
+    ledger.equal("workload environment", debug(&a.env), debug(&b.env))?;
+    ledger.equal(
+        "workload image's ENV",
+        debug(&a.image_env),
+        debug(&b.image_env),
+    )?;
+    let other = differing_field(own, seen);
+    if let Some(field) = other {
+        let wanted = "those of the offer";
+        return Err(ledger.refuse("terms", wanted, format!("another {field}"), OTHER_TERMS));
+    }
+    ledger.pass("terms", "those of the offer", "the same");
+    Ok(())
+}
+
+fn require_deployment(
+    ledger: &mut Ledger,
+    manifest: &Manifest,
+    order: &Order,
+    trust: &Trust,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let deployment = manifest.deployment();
+    // Its number and its end within the order's were checked when it was read.
+    ledger.pass("attempt", "1 to 1000", deployment.attempt);
+    let expiration = order.expiration();
+    let wanted = format!("after {now}, at the latest {expiration}");
+    if deployment.not_after <= now {
+        return Err(ledger.refuse("ends", wanted, deployment.not_after, OVER));
+    }
+    ledger.pass("ends", wanted, deployment.not_after);
+
+    let policy = manifest.policy();
+    let wanted = "one of the trust file's policies";
+    if !trust.accepts_policy(policy, now) {
+        return Err(ledger.refuse("policy", wanted, policy, POLICY));
+    }
+    ledger.pass("policy", wanted, policy);
+
+    let wanted = "one of the trust file's agents";
+    match trust.agent_name(&deployment.agent, now) {
+        Some(name) => ledger.pass("agent", wanted, format!("{name} ({})", deployment.agent)),
+        None => return Err(ledger.refuse("agent", wanted, &deployment.agent, AGENT)),
+    }
+    Ok(())
+}
+
+/// The measurement's check says which release it is.
+fn name_guest(checks: &mut [Check], trust: &Trust, verified: &Verified) {
+    let name = trust.guest_name(&verified.claims().measurement);
+    let check = checks.iter_mut().find(|check| check.name == "guest image");
+    if let (Some(name), Some(check)) = (name, check) {
+        check.seen = format!("{name} ({})", check.seen);
+    }
+}
+
+/// The first top-level field in which two terms differ.
+fn differing_field(a: &Terms, b: &Terms) -> Option<String> {
+    if a == b {
+        return None;
+    }
+    let fields = |terms: &Terms| match serde_json::to_value(terms) {
+        Ok(serde_json::Value::Object(fields)) => fields,
+        _ => serde_json::Map::new(),
+    };
+    let (a, b) = (fields(a), fields(b));
+    let name = a.keys().find(|name| a.get(*name) != b.get(*name));
+    Some(name.cloned().unwrap_or_default())
+}
+
+fn debug(value: &impl core::fmt::Debug) -> String {
+    format!("{value:?}")
+}
+
+#[derive(Default)]
+struct Ledger(Vec<Check>);
+
+impl Ledger {
+    fn pass(&mut self, name: &str, expected: impl Display, seen: impl Display) {
+        self.0.push(Check::new(name, expected, seen));
+    }
+
+    fn refuse(
+        &mut self,
+        name: &str,
+        expected: impl Display,
+        seen: impl Display,
+        (meaning, advice): Explanation,
+    ) -> Refusal {
+        let mut checks = core::mem::take(&mut self.0);
+        checks.push(Check::new(name, expected, seen));
+        Refusal {
+            checks,
+            meaning,
+            advice,
+        }
+    }
+
+    /// Who, what, for whom.
+    fn same<T: PartialEq + Display>(
+        &mut self,
+        name: &str,
+        expected: T,
+        seen: T,
+    ) -> Result<(), Refusal> {
+        if expected != seen {
+            return Err(self.refuse(name, expected, seen, OTHER_JOB));
+        }
+        self.pass(name, expected, seen);
+        Ok(())
+    }
+
+    /// What the offer promised.
+    fn equal<T: PartialEq + Display>(
+        &mut self,
+        name: &str,
+        expected: T,
+        seen: T,
+    ) -> Result<(), Refusal> {
+        if expected != seen {
+            return Err(self.refuse(name, expected, seen, OTHER_TERMS));
+        }
+        self.pass(name, expected, seen);
+        Ok(())
+    }
+}
+
+/// What a refusal means and what to do about it.
+type Explanation = (&'static str, &'static str);
+
+const OTHER_JOB: Explanation = (
+    "this is not an answer to your order",
+    "order again; if it happens again, choose another provider",
+);
+const OTHER_TERMS: Explanation = (
+    "the machine would run something else than the offer says",
+    "ask the provider, or choose an offer whose workload you know",
+);
+const OVER: Explanation = (
+    "the job was over before it began",
+    "order again with a later expiration",
+);
+const POLICY: Explanation = (
+    "the machine obeys rules this program does not know",
+    "use a newer release, or add the policy to your trust file after reading it",
+);
+const AGENT: Explanation = (
+    "the machine runs an agent nobody vouched for to you",
+    "add the agent's image to your trust file after checking where it comes from",
+);
+
+/// What a refusal of the evidence itself means, by the name of its check.
+fn explain(failed: Option<&Check>) -> Explanation {
+    match failed.map_or("", |check| check.name.as_str()) {
+        "HOST_DATA" => (
+            "the machine was started with another job or other rules than this manifest says",
+            "do not use this provider until they explain it",
+        ),
+        "REPORT_DATA" => (
+            "the evidence was made for another key, order or challenge",
+            "do not use this provider until they explain it",
+        ),
+        "vendor chain" | "signing key" => (
+            "no root you trust vouches for this machine",
+            "do not use this provider unless you know this root",
+        ),
+        "signing key's validity"
+        | "signing key's product"
+        | "signing key's kind"
+        | "signing key's chip"
+        | "signing key's TCB"
+        | "signature"
+        | "signature algorithm" => (
+            "the evidence is not genuine, or was put together from different machines",
+            "do not use this provider until they explain it",
+        ),
+        "guest image" => (
+            "no guest release you trust, of this size, was started",
+            "compute the release's measurement and add it to your trust file",
+        ),
+        "TCB floor" => (
+            "you have not said which firmware is new enough",
+            "add a [[tcb_floors]] entry for this processor to your trust file",
+        ),
+        "reported TCB" | "committed TCB" | "launch TCB" | "current TCB" => (
+            "the machine's firmware is too old, or can be rolled back",
+            "ask the provider to update it",
+        ),
+        "revocation list" => (
+            "nobody knows whether the vendor revoked these keys",
+            "add a fresh [[revocation_lists]] entry to your trust file",
+        ),
+        "not revoked" => ("the vendor revoked these keys", "do not use this provider"),
+        "debug" | "migration" | "privilege level" => (
+            "the provider could look into this machine",
+            "do not use this provider until they explain it",
+        ),
+        _ => (
+            "the evidence does not prove what it should",
+            "do not use this provider until they explain it",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+
+    use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+    use simvendor::{Chip, ChipSpec, Fields, Generation, Vendor};
+
+    use super::accept;
+    use crate::{
+        Attestation, Deployment, Manifest, Offer, Order, PublicKey, Simulated, Trust, canonical,
+        examples, init_data, policy_digest, report_data,
+    };
+    use evidence::Timestamp;
+
+    const KEY: PublicKey = PublicKey::from_bytes([1; 32]);
+
+    fn now() -> Timestamp {
+        Timestamp::from_secs(examples::NOW)
+    }
+
+    fn machine() -> &'static (Vendor, Chip) {
+        static MACHINE: OnceLock<(Vendor, Chip)> = OnceLock::new();
+        MACHINE.get_or_init(|| {
+            let vendor = Vendor::generate(Generation::Genoa, examples::NOW).unwrap();
+            let spec = ChipSpec::new(Generation::Genoa, examples::NOW);
+            let chip = vendor.chip(&spec).unwrap();
+            (vendor, chip)
+        })
+    }
+
+    fn trust() -> Trust {
+        let (vendor, _) = machine();
+        let dates = "source = \"test\"\nfrom = 2026-01-01T00:00:00Z\nuntil = 2028-01-01T00:00:00Z";
+        let text = format!(
+            "version = 1\nrevocation_max_age_days = 30\n\
+             [[roots]]\nclass = \"simulated\"\ngeneration = \"genoa\"\nark = \"{}\"\nask = \"{}\"\n\
+             source = \"test\"\n\
+             [[revocation_lists]]\ngeneration = \"genoa\"\nlist = \"{}\"\nsource = \"test\"\n\
+             [[tcb_floors]]\ngeneration = \"genoa\"\n\
+             lowest = {{fmc=0, bootloader=4, tee=0, snp=22, microcode=213}}\n{dates}\n\
+             [[guests]]\nname = \"simulated guest\"\nvcpus = 2\nmeasurement = \"{}\"\n{dates}\n\
+             [[policies]]\nsha256 = \"{}\"\n{dates}\n\
+             [[agents]]\nname = \"0.1.0\"\nimage = \"{}\"\n{dates}\n",
+            BASE64.encode(vendor.ark()),
+            BASE64.encode(vendor.ask()),
+            BASE64.encode(vendor.revocation_list(examples::NOW, &[]).unwrap()),
+            hex::encode(simvendor::measurement(2, "")),
+            policy_digest(),
+            examples::agent(),
+        );
+        Trust::parse(&text, Simulated::Accepted).unwrap()
+    }
+
+    /// What an honest guest started with `manifest` sends.
+    fn attest(manifest: &Manifest) -> Attestation {
+        let (_, chip) = machine();
+        let order = manifest.order();
+        let bound = report_data(
+            KEY,
+            order.id(),
+            order.customer(),
+            order.provider(),
+            order.challenge(),
+            manifest.digest(),
+        );
+        let fields = Fields {
+            measurement: simvendor::measurement(2, ""),
+            host_data: *init_data(manifest).unwrap().digest().as_bytes(),
+            report_data: *bound.as_bytes(),
+            ..Fields::new(chip)
+        };
+        Attestation {
+            author: KEY,
+            recipient: order.customer(),
+            job: order.id(),
+            report: fields.sign(chip).unwrap(),
+            certificate: chip.certificate().to_vec(),
+            manifest: manifest.bytes().to_vec(),
+        }
+    }
+
+    fn refused(attestation: &Attestation, order: &Order, offer: &Offer) -> String {
+        let refusal = accept(attestation, order, offer, &trust(), now()).unwrap_err();
+        assert!(!refusal.meaning.is_empty() && !refusal.advice.is_empty());
+        refusal.check().to_owned()
+    }
+
+    #[test]
+    fn the_machine_that_was_ordered_is_accepted() {
+        let attestation = attest(&examples::manifest());
+        let order = examples::order();
+        let accepted = accept(&attestation, &order, &examples::offer(), &trust(), now()).unwrap();
+        assert_eq!(accepted.key(), KEY);
+        assert_eq!(*accepted.manifest(), examples::manifest());
+        assert!(accepted.is_simulated());
+        let guest = accepted
+            .checks()
+            .iter()
+            .find(|check| check.name == "guest image");
+        assert!(guest.unwrap().seen.starts_with("simulated guest ("));
+    }
+
+    #[test]
+    fn every_flipped_byte_is_refused() {
+        let good = attest(&examples::manifest());
+        let (order, offer) = (examples::order(), examples::offer());
+        let trust = trust();
+        let check = |attestation: &Attestation, what: &str, at: usize| {
+            let verdict = accept(attestation, &order, &offer, &trust, now());
+            assert!(verdict.is_err(), "{what} {at}");
+        };
+        for at in (0..good.manifest.len()).step_by(7) {
+            let mut bad = good.clone();
+            bad.manifest[at] ^= 1;
+            check(&bad, "manifest", at);
+        }
+        for at in (0..good.report.len()).step_by(7) {
+            let mut bad = good.clone();
+            bad.report[at] ^= 1;
+            check(&bad, "report", at);
+        }
+        for at in 0..32 {
+            let mut key = *good.author.as_bytes();
+            key[at] ^= 1;
+            let mut bad = good.clone();
+            bad.author = PublicKey::from_bytes(key);
+            check(&bad, "key", at);
+        }
+    }
+
+    #[test]
+    fn a_provider_that_changes_pod_and_init_data_is_named_for_it() {
+        type Change = fn(&mut serde_json::Value);
+        let changes: [(&str, Change); 6] = [
+            ("workload image", |v| {
+                v["workload"]["image"] = v["workload"]["image"]
+                    .as_str()
+                    .unwrap()
+                    .replace("91", "e5")
+                    .into();
+            }),
+            ("workload command", |v| {
+                v["workload"]["argv"][0] = "/other".into()
+            }),
+            ("workload environment", |v| {
+                v["workload"]["env"][0]["value"] = "x".into()
+            }),
+            ("workload image's ENV", |v| {
+                v["workload"]["imageEnv"][0] = "PATH=/x".into()
+            }),
+            ("terms", |v| v["timeoutSeconds"] = 901.into()),
+            ("terms", |v| {
+                v["blobServers"] = serde_json::json!(["https://other.example"])
+            }),
+        ];
+        for (check, change) in changes {
+            let mut terms = serde_json::to_value(examples::terms()).unwrap();
+            change(&mut terms);
+            let terms = serde_json::from_value(terms).unwrap();
+            let manifest = Manifest::new(examples::order(), terms, examples::deployment()).unwrap();
+            let attestation = attest(&manifest);
+            assert_eq!(
+                refused(&attestation, &examples::order(), &examples::offer()),
+                check
+            );
+        }
+    }
+
+    #[test]
+    fn another_agent_is_refused() {
+        let deployment = Deployment {
+            agent: examples::agent()
+                .as_str()
+                .replace("77", "78")
+                .parse()
+                .unwrap(),
+            ..examples::deployment()
+        };
+        let manifest = Manifest::new(examples::order(), examples::terms(), deployment).unwrap();
+        let attestation = attest(&manifest);
+        assert_eq!(
+            refused(&attestation, &examples::order(), &examples::offer()),
+            "agent"
+        );
+    }
+
+    #[test]
+    fn evidence_of_another_job_order_or_customer_is_refused() {
+        let order = examples::order();
+        let offer = examples::offer();
+        let mut event = examples::event();
+        event.tags[1][1] = "55".repeat(32);
+        event.id = crate::JobId::from_bytes([0x22; 32]);
+        let other = Order::from_event(event, |_| true).unwrap();
+        let manifest = Manifest::new(other, examples::terms(), examples::deployment()).unwrap();
+        let replayed = attest(&manifest);
+        assert_eq!(refused(&replayed, &order, &offer), "answers this order");
+        let mut relabelled = replayed.clone();
+        relabelled.job = order.id();
+        assert_eq!(refused(&relabelled, &order, &offer), "order");
+        let mut mixed = attest(&examples::manifest());
+        mixed.report = replayed.report;
+        assert_eq!(refused(&mixed, &order, &offer), "HOST_DATA");
+        let mut readdressed = attest(&examples::manifest());
+        readdressed.recipient = PublicKey::from_bytes([9; 32]);
+        assert_eq!(refused(&readdressed, &order, &offer), "recipient");
+    }
+
+    #[test]
+    fn evidence_for_another_key_is_refused() {
+        let mut stolen = attest(&examples::manifest());
+        stolen.author = PublicKey::from_bytes([9; 32]);
+        let check = refused(&stolen, &examples::order(), &examples::offer());
+        assert_eq!(check, "REPORT_DATA");
+    }
+
+    #[test]
+    fn another_offer_than_the_one_named_is_refused() {
+        let attestation = attest(&examples::manifest());
+        let mut offer = examples::offer();
+        offer.id = crate::OfferId::from_bytes([0x10; 32]);
+        assert_eq!(refused(&attestation, &examples::order(), &offer), "offer");
+    }
+
+    #[test]
+    fn a_manifest_under_another_policy_is_refused_by_its_digest() {
+        let text = canonical_text(&examples::manifest());
+        let other = text.replace(&policy_digest().to_string(), &"ab".repeat(32));
+        let mut attestation = attest(&examples::manifest());
+        attestation.manifest = other.into_bytes();
+        let check = refused(&attestation, &examples::order(), &examples::offer());
+        assert_eq!(check, "policy");
+    }
+
+    #[test]
+    fn a_job_that_is_over_is_refused() {
+        let attestation = attest(&examples::manifest());
+        let later = examples::deployment().not_after;
+        let order = examples::order();
+        let refusal = accept(&attestation, &order, &examples::offer(), &trust(), later);
+        assert_eq!(refusal.unwrap_err().check(), "ends");
+    }
+
+    #[test]
+    fn without_any_entry_nothing_is_accepted() {
+        let attestation = attest(&examples::manifest());
+        let trust = Trust::parse(
+            "version = 1\nrevocation_max_age_days = 30\n",
+            Simulated::Refused,
+        );
+        let order = examples::order();
+        let refusal = accept(
+            &attestation,
+            &order,
+            &examples::offer(),
+            &trust.unwrap(),
+            now(),
+        );
+        assert_eq!(refusal.unwrap_err().check(), "policy");
+    }
+
+    fn canonical_text(manifest: &Manifest) -> String {
+        let value: serde_json::Value = serde_json::from_slice(manifest.bytes()).unwrap();
+        String::from_utf8(canonical::to_vec(&value).unwrap()).unwrap()
+    }
+}

@@ -1,0 +1,39 @@
+//! The life of a job, as pure functions.
+//!
+//! Who ordered what under which terms is a [`Manifest`]; what the guest enforces
+//! is a function of it ([`init_data`], [`report_data`]); whether a machine is
+//! the one that was ordered is [`accept`]; what to do next is `plan`. Nothing
+//! here reads a clock, a network, an environment or randomness.
+
+mod accept;
+mod attestation;
+mod binding;
+pub mod canonical;
+mod ids;
+mod image;
+mod manifest;
+mod offer;
+mod order;
+mod terms;
+mod trust;
+
+#[cfg(test)]
+mod examples;
+
+pub use accept::{Accepted, Refusal, accept};
+pub use attestation::{Attestation, AttestationError};
+pub use binding::{
+    InitData, InitDataError, ReportData, decode_annotation, init_data, policy_digest, policy_text,
+    report_data,
+};
+pub use evidence::{Check, Timestamp};
+pub use ids::{Challenge, Digest, HexError, JobId, OfferId, PublicKey};
+pub use image::{ImageRef, ImageRefError};
+pub use manifest::{Attempt, AttemptError, Deployment, MAX_MANIFEST, Manifest, ManifestError};
+pub use offer::{Offer, OfferContent};
+pub use order::{Event, MAX_ORDER, Order, OrderError, Subject};
+pub use terms::{
+    EnvVar, Input, Kbs, Network, Output, OutputFrom, Param, Resources, Secret, Terms, TermsError,
+    TermsForm, Workload,
+};
+pub use trust::{Simulated, Trust, TrustError};

@@ -1,0 +1,549 @@
+//! The trust file: what a verifier takes for true, each entry with its source
+//! and the time it is accepted. Nothing in it is a guess: what nobody computed
+//! is absent, and what is absent is refused.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use evidence::{
+    Accept, Expected, Flag, Generation, Revocation, Root, RootClass, RootError, Tcb, TcbFloor,
+    built_in_roots,
+};
+use serde::Deserialize;
+
+use crate::{Digest, ImageRef, Manifest, ReportData, Timestamp};
+
+/// Longest trust file we read.
+const MAX_LEN: usize = 1024 * 1024;
+
+/// Whether evidence made without hardware may be accepted at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Simulated {
+    /// A file with a simulated root is refused as a whole.
+    Refused,
+    /// Accepted, and called "simulated" wherever it shows. Only behind
+    /// `--accept-simulated-evidence-nothing-is-confidential`.
+    Accepted,
+}
+
+/// What a verifier takes for true.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    roots: Vec<Root>,
+    revocation: Revocation,
+    tcb_floors: Vec<Entry<TcbFloor>>,
+    guests: Vec<Entry<Guest>>,
+    policies: Vec<Entry<Digest>>,
+    agents: Vec<Entry<Agent>>,
+}
+
+/// A value with the time it is accepted.
+#[derive(Clone, Debug)]
+struct Entry<T> {
+    value: T,
+    from: Timestamp,
+    until: Timestamp,
+}
+
+impl<T> Entry<T> {
+    fn new(
+        value: T,
+        source: &str,
+        from: &toml::value::Datetime,
+        until: &toml::value::Datetime,
+    ) -> Result<Self, TrustError> {
+        if source.trim().is_empty() {
+            return Err(TrustError::NoSource);
+        }
+        Ok(Self {
+            value,
+            from: date(from)?,
+            until: date(until)?,
+        })
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Guest {
+    name: String,
+    vcpus: u32,
+    measurement: [u8; 48],
+}
+
+#[derive(Clone, Debug)]
+struct Agent {
+    name: String,
+    image: ImageRef,
+}
+
+/// Why there is no trust; the text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// Too long.
+    #[error("the trust file has {0} bytes and may have {MAX_LEN}")]
+    TooLong(usize),
+    /// Not TOML of this form.
+    #[error("failed to read the trust file: {0}")]
+    Form(String),
+    /// Another version.
+    #[error("the trust file has version {0}, and this program knows version 1")]
+    Version(i64),
+    /// A root or list that cannot be used.
+    #[error("failed to read the {0} root")]
+    Root(Generation, #[source] RootError),
+    /// Not base64.
+    #[error("{0} is not base64 of DER")]
+    Base64(&'static str),
+    /// A simulated root without the flag.
+    #[error(
+        "the trust file has a SIMULATED root: evidence under it protects nothing. \
+         Use a trust file for real hardware, or, for development only, start with \
+         --accept-simulated-evidence-nothing-is-confidential"
+    )]
+    SimulatedRoot,
+    /// A vendor's root that is not the vendor's.
+    #[error(
+        "the {0} root is called the vendor's, and is not the one compiled in; a root of your own is `class = \"simulated\"`"
+    )]
+    NotTheVendors(Generation),
+    /// A list for a root that is not there.
+    #[error("there is a revocation list for {0}, and no root")]
+    ListWithoutRoot(Generation),
+    /// Two roots of one generation.
+    #[error("there are two {0} roots: evidence cannot say which it means; keep one")]
+    TwoRoots(Generation),
+    /// An entry nobody can trace.
+    #[error("an entry has an empty source: say where it comes from")]
+    NoSource,
+    /// A measurement that is none.
+    #[error("the measurement of the guest {0:?} is not 96 hex digits")]
+    Measurement(String),
+    /// A date without time zone, or before 1970.
+    #[error("{0} is not a date with a time in UTC, such as 2026-11-20T00:00:00Z")]
+    Date(String),
+}
+
+impl Trust {
+    /// What ships with the program: the vendor's roots and this version's policy
+    /// text. No guest, no TCB floor and no agent: nobody computed one yet.
+    ///
+    /// # Errors
+    /// Never in a released program: a test reads it.
+    pub fn built_in() -> Result<Self, TrustError> {
+        Self::parse(include_str!("../trust.toml"), Simulated::Refused)
+    }
+
+    /// Reads a trust file.
+    ///
+    /// # Errors
+    /// When it is not of this form, when a root in it is not what it says, or
+    /// when it has a simulated root and `simulated` refuses those.
+    pub fn parse(text: &str, simulated: Simulated) -> Result<Self, TrustError> {
+        if text.len() > MAX_LEN {
+            return Err(TrustError::TooLong(text.len()));
+        }
+        let file: File =
+            toml::from_str(text).map_err(|error| TrustError::Form(error.to_string()))?;
+        if file.version != 1 {
+            return Err(TrustError::Version(file.version));
+        }
+        let roots = roots(file.roots, file.revocation_lists)?;
+        if simulated == Simulated::Refused
+            && roots
+                .iter()
+                .any(|root| root.class() == RootClass::Simulated)
+        {
+            return Err(TrustError::SimulatedRoot);
+        }
+        Ok(Self {
+            roots,
+            revocation: Revocation::Checked {
+                max_age_secs: u64::from(file.revocation_max_age_days) * 86_400,
+            },
+            tcb_floors: collect(file.tcb_floors, |form| {
+                let TcbFloorForm {
+                    generation,
+                    lowest,
+                    source,
+                    from,
+                    until,
+                } = form;
+                Entry::new(TcbFloor { generation, lowest }, &source, &from, &until)
+            })?,
+            guests: collect(file.guests, |form| {
+                let GuestForm {
+                    name,
+                    vcpus,
+                    measurement: text,
+                    source,
+                    from,
+                    until,
+                } = form;
+                let mut measurement = [0; 48];
+                if hex::decode_to_slice(&text, &mut measurement).is_err() {
+                    return Err(TrustError::Measurement(name));
+                }
+                let guest = Guest {
+                    name,
+                    vcpus,
+                    measurement,
+                };
+                Entry::new(guest, &source, &from, &until)
+            })?,
+            policies: collect(file.policies, |form| {
+                let PolicyForm {
+                    sha256,
+                    source,
+                    from,
+                    until,
+                } = form;
+                Entry::new(sha256, &source, &from, &until)
+            })?,
+            agents: collect(file.agents, |form| {
+                let AgentForm {
+                    name,
+                    image,
+                    source,
+                    from,
+                    until,
+                } = form;
+                Entry::new(Agent { name, image }, &source, &from, &until)
+            })?,
+        })
+    }
+
+    /// Whether evidence made without hardware can pass.
+    pub fn accepts_simulated(&self) -> bool {
+        self.roots
+            .iter()
+            .any(|root| root.class() == RootClass::Simulated)
+    }
+
+    /// What the evidence of a guest with this manifest must say at `now`.
+    pub(crate) fn expected(
+        &self,
+        manifest: &Manifest,
+        host_data: Digest,
+        report_data: ReportData,
+        now: Timestamp,
+    ) -> Expected {
+        let vcpus = manifest.terms().resources.vcpus;
+        let of_size = self
+            .guests
+            .iter()
+            .filter(|guest| guest.value.vcpus == vcpus);
+        let measurements = current(of_size, now).map(|guest| guest.measurement);
+        Expected {
+            roots: self.roots.clone(),
+            revocation: self.revocation,
+            tcb_floors: current(self.tcb_floors.iter(), now).copied().collect(),
+            measurement: Accept::OneOf(measurements.collect()),
+            host_data: *host_data.as_bytes(),
+            report_data: *report_data.as_bytes(),
+            // The guest components ask from the most privileged level.
+            vmpl: 0,
+            debug: Flag::Off,
+            migration: Flag::Off,
+            // Kata's guest policy (0x30000) allows SMT and any socket; what the
+            // platform adds is its own affair as long as the TCB is right.
+            smt_allowed: Flag::Any,
+            single_socket: Flag::Any,
+            abi_minimum: (0, 0),
+            platform_smt: Flag::Any,
+            platform_tsme: Flag::Any,
+            platform_ecc: Flag::Any,
+            platform_rapl_disabled: Flag::Any,
+            platform_ciphertext_hiding: Flag::Any,
+            platform_alias_check: Flag::Any,
+            id_key_digest: Accept::Any,
+            author_key_digest: Accept::Any,
+            report_id: Accept::Any,
+            report_id_ma: Accept::Any,
+            chip_id: Accept::Any,
+        }
+    }
+
+    /// Name of the guest release with this measurement, for people.
+    pub(crate) fn guest_name(&self, measurement: &[u8; 48]) -> Option<&str> {
+        let mut guests = self.guests.iter().map(|entry| &entry.value);
+        let guest = guests.find(|guest| guest.measurement == *measurement)?;
+        Some(&guest.name)
+    }
+
+    /// Name of the agent release, when its image is accepted at `now`.
+    pub(crate) fn agent_name(&self, image: &ImageRef, now: Timestamp) -> Option<&str> {
+        let agent = current(self.agents.iter(), now).find(|agent| agent.image == *image)?;
+        Some(&agent.name)
+    }
+
+    /// Whether the policy text with this digest is accepted at `now`.
+    pub(crate) fn accepts_policy(&self, digest: Digest, now: Timestamp) -> bool {
+        current(self.policies.iter(), now).any(|policy| *policy == digest)
+    }
+}
+
+fn current<'t, T: 't>(
+    entries: impl Iterator<Item = &'t Entry<T>>,
+    now: Timestamp,
+) -> impl Iterator<Item = &'t T> {
+    entries
+        .filter(move |entry| entry.from <= now && now <= entry.until)
+        .map(|entry| &entry.value)
+}
+
+fn roots(forms: Vec<RootForm>, lists: Vec<ListForm>) -> Result<Vec<Root>, TrustError> {
+    let mut roots: Vec<Root> = if forms.is_empty() {
+        built_in_roots()
+    } else {
+        forms.into_iter().map(root).collect::<Result<_, _>>()?
+    };
+    for generation in Generation::ALL {
+        let of_generation = roots.iter().filter(|root| root.generation() == generation);
+        if of_generation.count() > 1 {
+            return Err(TrustError::TwoRoots(generation));
+        }
+    }
+    for list in lists {
+        let ListForm {
+            generation,
+            list,
+            source,
+        } = list;
+        if source.trim().is_empty() {
+            return Err(TrustError::NoSource);
+        }
+        let at = roots
+            .iter()
+            .position(|root| root.generation() == generation);
+        let Some(at) = at else {
+            return Err(TrustError::ListWithoutRoot(generation));
+        };
+        let der = decode("a revocation list", &list)?;
+        let root = roots.swap_remove(at).with_revocation_list(&der);
+        roots.push(root.map_err(|error| TrustError::Root(generation, error))?);
+    }
+    Ok(roots)
+}
+
+fn root(form: RootForm) -> Result<Root, TrustError> {
+    let RootForm {
+        class,
+        generation,
+        ark,
+        ask,
+        source,
+    } = form;
+    if source.trim().is_empty() {
+        return Err(TrustError::NoSource);
+    }
+    let (ark, ask) = (decode("ark", &ark)?, decode("ask", &ask)?);
+    match class {
+        ClassForm::Simulated => Root::simulated(generation, &ark, &ask)
+            .map_err(|error| TrustError::Root(generation, error)),
+        // The vendor's roots are compiled in: a file may choose among them.
+        ClassForm::Vendor => built_in_roots()
+            .into_iter()
+            .find(|root| {
+                root.generation() == generation
+                    && root.ark().der() == ark
+                    && root.ask().der() == ask
+            })
+            .ok_or(TrustError::NotTheVendors(generation)),
+    }
+}
+
+fn decode(name: &'static str, text: &str) -> Result<Vec<u8>, TrustError> {
+    BASE64.decode(text).map_err(|_| TrustError::Base64(name))
+}
+
+fn collect<F, T>(
+    forms: Vec<F>,
+    entry: impl Fn(F) -> Result<Entry<T>, TrustError>,
+) -> Result<Vec<Entry<T>>, TrustError> {
+    forms.into_iter().map(entry).collect()
+}
+
+/// Unix seconds of a TOML date with time in UTC.
+fn date(date: &toml::value::Datetime) -> Result<Timestamp, TrustError> {
+    let wrong = || TrustError::Date(date.to_string());
+    let (Some(day), Some(time)) = (date.date, date.time) else {
+        return Err(wrong());
+    };
+    if date.offset != Some(toml::value::Offset::Z) || day.year < 1970 {
+        return Err(wrong());
+    }
+    // Days from civil date, after Howard Hinnant's chrono algorithms: years
+    // start in March, eras have 400 years.
+    let (year, month) = (u64::from(day.year), u64::from(day.month));
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (year / 400, year % 400);
+    let shifted = if month > 2 { month - 3 } else { month + 9 };
+    let day_of_year = (153 * shifted + 2) / 5 + u64::from(day.day) - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = era * 146_097 + day_of_era - 719_468;
+    let second = u64::from(time.second.unwrap_or_default());
+    let seconds = u64::from(time.hour) * 3600 + u64::from(time.minute) * 60 + second;
+    Ok(Timestamp::from_secs(days * 86_400 + seconds))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    version: i64,
+    revocation_max_age_days: u32,
+    /// Empty: the vendor's, compiled in.
+    #[serde(default)]
+    roots: Vec<RootForm>,
+    #[serde(default)]
+    revocation_lists: Vec<ListForm>,
+    #[serde(default)]
+    tcb_floors: Vec<TcbFloorForm>,
+    #[serde(default)]
+    guests: Vec<GuestForm>,
+    #[serde(default)]
+    policies: Vec<PolicyForm>,
+    #[serde(default)]
+    agents: Vec<AgentForm>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ClassForm {
+    Vendor,
+    Simulated,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RootForm {
+    class: ClassForm,
+    generation: Generation,
+    ark: String,
+    ask: String,
+    source: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListForm {
+    generation: Generation,
+    list: String,
+    source: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TcbFloorForm {
+    generation: Generation,
+    lowest: Tcb,
+    source: String,
+    from: toml::value::Datetime,
+    until: toml::value::Datetime,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GuestForm {
+    name: String,
+    vcpus: u32,
+    measurement: String,
+    source: String,
+    from: toml::value::Datetime,
+    until: toml::value::Datetime,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyForm {
+    sha256: Digest,
+    source: String,
+    from: toml::value::Datetime,
+    until: toml::value::Datetime,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AgentForm {
+    name: String,
+    image: ImageRef,
+    source: String,
+    from: toml::value::Datetime,
+    until: toml::value::Datetime,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Simulated, Trust, TrustError};
+    use crate::{Timestamp, binding::policy_digest};
+
+    #[test]
+    fn what_ships_trusts_the_vendor_and_this_policy_and_nothing_else() {
+        let trust = Trust::built_in().unwrap();
+        let now = Timestamp::from_secs(1_795_000_000);
+        assert!(!trust.accepts_simulated());
+        assert_eq!(trust.roots.len(), 3);
+        assert!(trust.accepts_policy(policy_digest(), now));
+        assert!(trust.guests.is_empty() && trust.agents.is_empty());
+        assert!(trust.tcb_floors.is_empty());
+    }
+
+    #[test]
+    fn dates_are_utc() {
+        let text = |from: &str| {
+            format!(
+                "version = 1\nrevocation_max_age_days = 30\n[[policies]]\nsha256 = \"{}\"\n\
+                 source = \"test\"\nfrom = {from}\nuntil = 2030-01-01T00:00:00Z\n",
+                "ab".repeat(32)
+            )
+        };
+        let trust = Trust::parse(&text("2026-09-21T14:13:20Z"), Simulated::Refused).unwrap();
+        assert_eq!(trust.policies[0].from, Timestamp::from_secs(1_790_000_000));
+        for wrong in [
+            "2026-09-21",
+            "2026-09-21T14:13:20",
+            "2026-09-21T14:13:20+02:00",
+            "1",
+        ] {
+            assert!(
+                Trust::parse(&text(wrong), Simulated::Refused).is_err(),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_root_of_your_own_is_not_the_vendors() {
+        let root = evidence::built_in_roots().remove(0);
+        let encode = |der: &[u8]| base64::Engine::encode(&super::BASE64, der);
+        let file = |class: &str, generation: &str| {
+            format!(
+                "version = 1\nrevocation_max_age_days = 30\n[[roots]]\nclass = \"{class}\"\n\
+                 generation = \"{generation}\"\nark = \"{}\"\nask = \"{}\"\nsource = \"test\"\n",
+                encode(root.ark().der()),
+                encode(root.ask().der())
+            )
+        };
+        assert!(Trust::parse(&file("vendor", "milan"), Simulated::Refused).is_ok());
+        assert!(matches!(
+            Trust::parse(&file("vendor", "genoa"), Simulated::Accepted),
+            Err(TrustError::NotTheVendors(_))
+        ));
+        assert!(matches!(
+            Trust::parse(&file("simulated", "milan"), Simulated::Refused),
+            Err(TrustError::SimulatedRoot)
+        ));
+        let one = file("simulated", "milan");
+        let twice = format!("{one}{}", &one[one.find("[[roots]]").unwrap()..]);
+        assert!(matches!(
+            Trust::parse(&twice, Simulated::Accepted),
+            Err(TrustError::TwoRoots(_))
+        ));
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused() {
+        let text = "version = 1\nrevocation_max_age_days = 30\nguest = []\n";
+        assert!(matches!(
+            Trust::parse(text, Simulated::Refused),
+            Err(TrustError::Form(_))
+        ));
+    }
+}
