@@ -18,7 +18,6 @@ pub mod payload;
 pub mod seal;
 mod tags;
 
-
 pub use event::{Unsigned, parse_event, sign, verify};
 pub use keys::Keys;
 pub use seal::{OpenError, Rumor, WrapError, open, wrap};

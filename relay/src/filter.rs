@@ -1,0 +1,100 @@
+//! What to ask a relay for.
+
+use job::{Event, JobId, PublicKey};
+
+/// A filter (NIP-01): every part that is not empty must match.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Kinds.
+    pub kinds: Vec<u16>,
+    /// Authors.
+    pub authors: Vec<PublicKey>,
+    /// Values of `p` tags.
+    pub recipients: Vec<PublicKey>,
+    /// Values of `e` tags.
+    pub events: Vec<JobId>,
+    /// Event ids.
+    pub ids: Vec<JobId>,
+    /// Earliest `created_at`, in Unix seconds. Never for wraps: they are backdated.
+    pub since: Option<u64>,
+}
+
+impl Filter {
+    /// Everything sealed to `reader`.
+    pub fn sealed_to(reader: PublicKey) -> Self {
+        Self {
+            kinds: vec![dvm::kind::GIFT_WRAP],
+            recipients: vec![reader],
+            ..Self::default()
+        }
+    }
+
+    /// Whether `event` is what was asked for: a relay may push anything.
+    pub(crate) fn matches(&self, event: &Event) -> bool {
+        let Self {
+            kinds,
+            authors,
+            recipients,
+            events,
+            ids,
+            since,
+        } = self;
+        let tagged = |name: &str, wanted: &[String]| {
+            wanted.is_empty()
+                || event.tags.iter().any(|tag| match tag.as_slice() {
+                    [first, value, ..] => first == name && wanted.contains(value),
+                    _ => false,
+                })
+        };
+        (kinds.is_empty() || kinds.contains(&event.kind))
+            && (authors.is_empty() || authors.contains(&event.pubkey))
+            && (ids.is_empty() || ids.contains(&event.id))
+            && since.is_none_or(|since| event.created_at >= since)
+            && tagged("p", &texts(recipients))
+            && tagged("e", &texts(events))
+    }
+
+    /// In the pool's words. Every key and id is 32 bytes, so none is lost.
+    pub(crate) fn to_pool(&self) -> nostr::Filter {
+        let Self {
+            kinds,
+            authors,
+            recipients,
+            events,
+            ids,
+            since,
+        } = self;
+        let mut filter = nostr::Filter::new();
+        if !kinds.is_empty() {
+            filter = filter.kinds(kinds.iter().map(|kind| nostr::Kind::from(*kind)));
+        }
+        if !authors.is_empty() {
+            filter = filter.authors(authors.iter().map(pool_key));
+        }
+        if !recipients.is_empty() {
+            filter = filter.pubkeys(recipients.iter().map(pool_key));
+        }
+        if !events.is_empty() {
+            filter = filter.events(events.iter().map(pool_id));
+        }
+        if !ids.is_empty() {
+            filter = filter.ids(ids.iter().map(pool_id));
+        }
+        if let Some(since) = since {
+            filter = filter.since(nostr::Timestamp::from_secs(*since));
+        }
+        filter
+    }
+}
+
+fn texts<T: ToString>(values: &[T]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
+}
+
+fn pool_key(key: &PublicKey) -> nostr::PublicKey {
+    nostr::PublicKey::from_byte_array(*key.as_bytes())
+}
+
+fn pool_id(id: &JobId) -> nostr::EventId {
+    nostr::EventId::from_byte_array(*id.as_bytes())
+}
