@@ -2,18 +2,23 @@
 //!
 //! Who ordered what under which terms is a [`Manifest`]; what the guest enforces
 //! is a function of it ([`init_data`], [`report_data`]); whether a machine is
-//! the one that was ordered is [`accept`]; what to do next is `plan`. Nothing
+//! the one that was ordered is [`accept`]; what to do next is [`plan`]. Nothing
 //! here reads a clock, a network, an environment or randomness.
 
 mod accept;
+mod action;
 mod attestation;
 mod binding;
 pub mod canonical;
+mod ending;
 mod ids;
 mod image;
 mod manifest;
+mod observed;
 mod offer;
 mod order;
+mod plan;
+mod record;
 mod terms;
 mod trust;
 
@@ -21,17 +26,24 @@ mod trust;
 mod examples;
 
 pub use accept::{Accepted, Refusal, accept};
+pub use action::{Action, Plan, Reason};
 pub use attestation::{Attestation, AttestationError};
 pub use binding::{
     InitData, InitDataError, ReportData, decode_annotation, init_data, policy_digest, policy_text,
     report_data,
 };
+pub use ending::{AgentExit, Ending, EndingError, Phase};
 pub use evidence::{Check, Timestamp};
 pub use ids::{Challenge, Digest, HexError, JobId, OfferId, PublicKey};
 pub use image::{ImageRef, ImageRefError};
 pub use manifest::{Attempt, AttemptError, Deployment, MAX_MANIFEST, Manifest, ManifestError};
+pub use observed::{Observed, Pod, PodState, Verdict};
 pub use offer::{Offer, OfferContent};
 pub use order::{Event, MAX_ORDER, Order, OrderError, Subject};
+pub use plan::plan;
+pub use record::{
+    Admission, Admitted, Announcement, AttemptRecord, Attested, Ended, Job, Record, Wish,
+};
 pub use terms::{
     EnvVar, Input, Kbs, Network, Output, OutputFrom, Param, Resources, Secret, Terms, TermsError,
     TermsForm, Workload,

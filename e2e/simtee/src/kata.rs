@@ -1,0 +1,363 @@
+//! What Kata's host half asks its guest, computed from what containerd asks its
+//! runtime: OCI's `config.json` in, the agent's requests out (Kata 4.1.0,
+//! `shared_fs = none`, guest pull). A pure translation: nothing is judged here.
+
+use serde_json::{Map, Value, json};
+
+/// Directory of what the host copies into the guest.
+const SHARED: &str = "/run/kata-containers/shared/containers";
+
+/// What containerd asks for.
+pub(crate) struct Container<'c> {
+    /// Its id.
+    pub(crate) id: &'c str,
+    /// Its bundle.
+    pub(crate) bundle: &'c str,
+    /// `config.json`.
+    pub(crate) config: &'c Value,
+}
+
+/// One request to the guest.
+pub(crate) struct Request {
+    /// Name of the message.
+    pub(crate) name: &'static str,
+    /// Its fields.
+    pub(crate) body: Value,
+}
+
+impl Container<'_> {
+    /// Value of an annotation.
+    pub(crate) fn annotation(&self, name: &str) -> Option<&str> {
+        self.config.pointer("/annotations")?.get(name)?.as_str()
+    }
+
+    /// Whether it is the pod's sandbox.
+    pub(crate) fn is_sandbox(&self) -> bool {
+        self.annotation("io.kubernetes.cri.container-type") == Some("sandbox")
+    }
+
+    /// Everything the guest is asked before the container exists.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        let mut requests = Vec::new();
+        if self.is_sandbox() {
+            requests.push(self.create_sandbox());
+        }
+        let copied = self.mounts().filter_map(|mount| copied_name(mount));
+        requests.extend(copied.map(|name| self.copy_file(name)));
+        requests.push(Request {
+            name: "CreateContainerRequest",
+            body: self.create_container(),
+        });
+        requests
+    }
+
+    fn create_sandbox(&self) -> Request {
+        Request {
+            name: "CreateSandboxRequest",
+            body: json!({
+                "hostname": self.config.get("hostname"),
+                "dns": [],
+                "storages": [{
+                    "driver": "ephemeral",
+                    "driver_options": [],
+                    "fs_group": null,
+                    "fstype": "tmpfs",
+                    "mount_point": "/run/kata-containers/sandbox/shm",
+                    "options": ["noexec", "nosuid", "nodev", "mode=1777", "size=67108864"],
+                    "shared": false,
+                    "source": "shm",
+                }],
+                "sandbox_pidns": false,
+                "sandbox_id": self.id,
+                "guest_hook_path": "",
+                "kernel_modules": [],
+            }),
+        }
+    }
+
+    fn copy_file(&self, name: &str) -> Request {
+        Request {
+            name: "CopyFileRequest",
+            body: json!({
+                "path": self.copied_path(name),
+                "file_type": "Regular",
+                "symlink_target": null,
+                "file_size": 0,
+                // A regular file that its owner writes and others read.
+                "file_mode": 0o100_644,
+                "dir_mode": 0o750,
+                "uid": 0,
+                "gid": 0,
+                "offset": 0,
+            }),
+        }
+    }
+
+    /// Kata puts random digits between id and name; derived from both here, so
+    /// that copying and mounting agree.
+    fn copied_path(&self, name: &str) -> String {
+        use sha2::{Digest as _, Sha256};
+        let digest = Sha256::digest(format!("{}{name}", self.id));
+        let random: String = hex::encode(digest).chars().take(16).collect();
+        format!("{SHARED}/{}-{random}-{name}", self.id)
+    }
+
+    fn create_container(&self) -> Value {
+        json!({
+            "container_id": self.id,
+            "exec_id": self.id,
+            "string_user": null,
+            "devices": [],
+            "storages": self.storages(),
+            "OCI": self.oci(),
+            "sandbox_pidns": false,
+            "shared_mounts": [],
+            "stdin_port": 0,
+            "stdout_port": 0,
+            "stderr_port": 0,
+        })
+    }
+
+    fn storages(&self) -> Vec<Value> {
+        let source = if self.is_sandbox() {
+            "pause"
+        } else {
+            self.annotation("io.kubernetes.cri.image-name")
+                .unwrap_or_default()
+        };
+        let metadata = json!({"metadata": self.annotations()});
+        let mut storages = vec![json!({
+            "driver": "image_guest_pull",
+            "driver_options": [format!("image_guest_pull={metadata}")],
+            "fs_group": null,
+            "fstype": "overlay",
+            "mount_point": self.rootfs(),
+            "options": [],
+            "source": source,
+        })];
+        let volumes = self.mounts().filter_map(ephemeral_name);
+        storages.extend(volumes.map(|volume| {
+            json!({
+                "driver": "ephemeral",
+                "driver_options": [],
+                "fs_group": null,
+                "fstype": "tmpfs",
+                "mount_point": format!("/run/kata-containers/sandbox/ephemeral/{volume}"),
+                "options": [],
+                "source": "tmpfs",
+            })
+        }));
+        storages
+    }
+
+    fn rootfs(&self) -> String {
+        format!("/run/kata-containers/{}/rootfs", self.id)
+    }
+
+    fn annotations(&self) -> Map<String, Value> {
+        let given = self.config.get("annotations").and_then(Value::as_object);
+        let mut annotations = given.cloned().unwrap_or_default();
+        let kind = if self.is_sandbox() {
+            "pod_sandbox"
+        } else {
+            "pod_container"
+        };
+        let mut set = |name: &str, value: &str| annotations.insert(name.to_owned(), value.into());
+        set("io.katacontainers.pkg.oci.container_type", kind);
+        set("io.katacontainers.pkg.oci.bundle_path", self.bundle);
+        annotations
+    }
+
+    fn oci(&self) -> Value {
+        let at = |pointer: &str| self.config.pointer(pointer).cloned().unwrap_or_default();
+        json!({
+            "Version": at("/ociVersion"),
+            "Hostname": self.config.get("hostname").cloned().unwrap_or_else(|| "".into()),
+            "Hooks": at("/hooks"),
+            "Solaris": null,
+            "Windows": null,
+            "Annotations": self.annotations(),
+            "Root": {"Path": self.rootfs(), "Readonly": or(at("/root/readonly"), false)},
+            "Process": self.process(),
+            "Mounts": self.mounts().map(|mount| self.mount(mount)).collect::<Vec<_>>(),
+            "Linux": self.linux(),
+        })
+    }
+
+    fn process(&self) -> Value {
+        let at = |name: &str| {
+            let pointer = format!("/process/{name}");
+            self.config.pointer(&pointer).cloned().unwrap_or_default()
+        };
+        let capabilities = |kind: &str| list(at(&format!("capabilities/{kind}")));
+        json!({
+            "ApparmorProfile": or(at("apparmorProfile"), ""),
+            "Args": list(at("args")),
+            "Capabilities": {
+                "Ambient": capabilities("ambient"),
+                "Bounding": capabilities("bounding"),
+                "Effective": capabilities("effective"),
+                "Inheritable": capabilities("inheritable"),
+                "Permitted": capabilities("permitted"),
+            },
+            "ConsoleSize": at("consoleSize"),
+            "Cwd": or(at("cwd"), ""),
+            "Env": list(at("env")),
+            "NoNewPrivileges": or(at("noNewPrivileges"), false),
+            "OOMScoreAdj": or(at("oomScoreAdj"), 0),
+            "Rlimits": list(at("rlimits")),
+            "SelinuxLabel": or(at("selinuxLabel"), ""),
+            "Terminal": or(at("terminal"), false),
+            "User": {
+                "UID": or(at("user/uid"), 0),
+                "GID": or(at("user/gid"), 0),
+                "AdditionalGids": list(at("user/additionalGids")),
+                "Username": or(at("user/username"), ""),
+            },
+        })
+    }
+
+    fn mounts(&self) -> impl Iterator<Item = &Value> {
+        let mounts = self.config.get("mounts").and_then(Value::as_array);
+        mounts.into_iter().flatten()
+    }
+
+    /// A mount as the guest sees it: what lies on the host is replaced by what
+    /// was copied or made inside.
+    fn mount(&self, mount: &Value) -> Value {
+        let text = |name: &str| mount.get(name).and_then(Value::as_str).unwrap_or_default();
+        let destination = text("destination");
+        let (source, options) = if destination == "/dev/shm" {
+            (
+                "/run/kata-containers/sandbox/shm".to_owned(),
+                json!(["rbind"]),
+            )
+        } else if let Some(volume) = ephemeral_name(mount) {
+            let source = format!("/run/kata-containers/sandbox/ephemeral/{volume}");
+            (
+                source,
+                list(mount.get("options").cloned().unwrap_or_default()),
+            )
+        } else {
+            let source = match copied_name(mount) {
+                Some(name) => self.copied_path(name),
+                None => text("source").to_owned(),
+            };
+            (
+                source,
+                list(mount.get("options").cloned().unwrap_or_default()),
+            )
+        };
+        let kind = if destination == "/dev/shm" {
+            "bind"
+        } else {
+            text("type")
+        };
+        json!({
+            "destination": destination,
+            "source": source,
+            "type_": kind,
+            "options": options,
+        })
+    }
+
+    fn linux(&self) -> Value {
+        let at = |name: &str| {
+            let pointer = format!("/linux/{name}");
+            self.config.pointer(&pointer).cloned().unwrap_or_default()
+        };
+        let namespaces: Vec<Value> = list(at("namespaces"))
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|namespace| namespace.get("type")?.as_str())
+            // The guest has one network and one process tree per container.
+            .filter(|kind| !["network", "pid", "cgroup"].contains(kind))
+            .map(|kind| json!({"Type": kind, "Path": ""}))
+            .collect();
+        json!({
+            "CgroupsPath": or(at("cgroupsPath"), ""),
+            "Devices": list(at("devices")),
+            "GIDMappings": list(at("gidMappings")),
+            "UIDMappings": list(at("uidMappings")),
+            "IntelRdt": at("intelRdt"),
+            "MaskedPaths": list(at("maskedPaths")),
+            "MountLabel": or(at("mountLabel"), ""),
+            "Namespaces": namespaces,
+            "ReadonlyPaths": list(at("readonlyPaths")),
+            "Resources": self.resources(),
+            "RootfsPropagation": or(at("rootfsPropagation"), ""),
+            // The guest has no seccomp of the host's.
+            "Seccomp": null,
+            "Sysctl": or(at("sysctl"), json!({})),
+        })
+    }
+
+    fn resources(&self) -> Value {
+        let number = |name: &str| {
+            let pointer = format!("/linux/resources/{name}");
+            or(
+                self.config.pointer(&pointer).cloned().unwrap_or_default(),
+                0,
+            )
+        };
+        let memory = json!({
+            "DisableOOMKiller": false,
+            "Kernel": 0,
+            "KernelTCP": 0,
+            "Limit": number("memory/limit"),
+            "Reservation": number("memory/reservation"),
+            "Swap": number("memory/swap"),
+            "Swappiness": 0,
+        });
+        json!({
+            "BlockIO": null,
+            "CPU": {
+                "Cpus": "",
+                "Mems": "",
+                "Period": number("cpu/period"),
+                "Quota": number("cpu/quota"),
+                "RealtimePeriod": 0,
+                "RealtimeRuntime": 0,
+                "Shares": number("cpu/shares"),
+            },
+            "Devices": [],
+            "HugepageLimits": [],
+            "Memory": if self.is_sandbox() { Value::Null } else { memory },
+            "Network": null,
+            "Pids": null,
+        })
+    }
+}
+
+/// Name of a file that is copied into the guest: a bind of a single file that
+/// Kubernetes or containerd made on the host.
+fn copied_name(mount: &Value) -> Option<&str> {
+    let text = |name: &str| mount.get(name).and_then(Value::as_str);
+    if text("type") != Some("bind") || ephemeral_name(mount).is_some() {
+        return None;
+    }
+    match text("destination")? {
+        "/dev/shm" => None,
+        destination => destination.rsplit('/').next(),
+    }
+}
+
+/// Name of a memory-backed emptyDir, which is a tmpfs made inside the guest.
+fn ephemeral_name(mount: &Value) -> Option<&str> {
+    let source = mount.get("source").and_then(Value::as_str)?;
+    let (_, volume) = source.split_once("/volumes/kubernetes.io~empty-dir/")?;
+    Some(volume)
+}
+
+fn or(value: Value, default: impl Into<Value>) -> Value {
+    if value.is_null() {
+        default.into()
+    } else {
+        value
+    }
+}
+
+fn list(value: Value) -> Value {
+    or(value, Vec::<Value>::new())
+}

@@ -1,0 +1,59 @@
+//! Everything the planner may ask for. Each action is idempotent or names what
+//! it acts on; the executor carries them out in order and decides nothing.
+
+use crate::{Announcement, Manifest, Record, Timestamp};
+
+/// One effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Put our finalizer on the object.
+    HoldFinalizer,
+    /// Replace the recorded status; fails when somebody else wrote since.
+    Record(Box<Record>),
+    /// Let the broker release this attempt's secrets to this guest.
+    Grant(Box<Manifest>),
+    /// Create the pod of this manifest; that it exists is as good.
+    CreatePod(Box<Manifest>),
+    /// Delete exactly this pod.
+    DeletePod {
+        /// Its UID.
+        uid: String,
+    },
+    /// Take the job's grants back.
+    Revoke,
+    /// Tell the customer; a projection of what is recorded.
+    Announce(Announcement),
+    /// Record that relays took it.
+    RecordAnnounced(Announcement),
+    /// Take our finalizer off.
+    ReleaseFinalizer,
+}
+
+/// What to do, when to look again, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// In this order; the first that fails ends the round.
+    pub actions: Vec<Action>,
+    /// When to look again if nothing else happens.
+    pub wake: Option<Timestamp>,
+    /// Why: becomes condition, event and log line.
+    pub why: Vec<Reason>,
+}
+
+/// One sentence of the story, with the word users search for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// The word.
+    pub word: &'static str,
+    /// The sentence.
+    pub text: String,
+}
+
+impl Reason {
+    pub(crate) fn new(word: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            word,
+            text: text.into(),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Everything the planner may see of the world. What is not here cannot
+//! influence a decision.
+
+use crate::{Attempt, PublicKey};
+
+/// What was seen, read live.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Observed {
+    /// Every pod of this job, of whatever attempt.
+    pub pods: Vec<Pod>,
+    /// What the operator's own verification of the evidence said.
+    pub verdict: Verdict,
+    /// Whether the guest with the accepted key said that it accepted the input.
+    pub input_accepted: bool,
+    /// Whether the broker holds a grant for this job.
+    pub granted: bool,
+}
+
+/// A pod.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Pod {
+    /// UID: a deletion names it, so that it never hits another.
+    pub uid: String,
+    /// Which attempt it is.
+    pub attempt: Attempt,
+    /// What became of it.
+    pub state: PodState,
+}
+
+/// What became of a pod.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PodState {
+    /// Nothing runs yet; what it waits for.
+    Waiting(String),
+    /// The agent runs.
+    Running,
+    /// The agent ended with this exit code.
+    Exited(i32),
+    /// The guest refused a container; its message.
+    Refused(String),
+    /// Ended by something else than the agent; what it was.
+    Killed(String),
+    /// Somebody deletes it while it has not ended.
+    Terminating,
+}
+
+/// What the operator's own verification of the evidence said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// No evidence yet.
+    #[default]
+    NotSeen,
+    /// It is the machine that was ordered.
+    Accepted {
+        /// A.
+        key: PublicKey,
+        /// Whether it was made without hardware.
+        simulated: bool,
+    },
+    /// It is not.
+    Refused {
+        /// The check that failed, with what was expected and seen.
+        check: String,
+    },
+}

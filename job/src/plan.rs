@@ -1,0 +1,385 @@
+//! What to do next: a pure function of the job and of what was seen.
+//!
+//! # Guarantees
+//! - What cannot be undone is recorded before it is done: an attempt before its
+//!   pod, an ending before it is told. A number whose pod was never seen is lost,
+//!   not repeated, so there is at most one pod per attempt.
+//! - A terminal phase is for ever.
+//! - The finalizer goes only when pods and grants are gone.
+//! - A job ends by the `notAfter` it recorded.
+//!
+//! # Assumptions
+//! - Pods and grants in `seen` were read live; the record may be stale, and then
+//!   [`Action::Record`] fails before anything else happens.
+
+use crate::{
+    Action, Admission, Admitted, AgentExit, Announcement, Attempt, AttemptRecord, Attested,
+    Deployment, Ended, Ending, Job, Manifest, ManifestError, Observed, Plan, Pod, PodState, Reason,
+    Record, Timestamp, Verdict, Wish,
+};
+
+/// Time the agent may take beyond waiting and working: making evidence, and
+/// waiting for the customer's receipt.
+const OVERHEAD_SECS: u64 = 180;
+
+/// How long the end of a job waits for relays before its object may go: a relay
+/// that is away must not keep anybody from deleting.
+const ANNOUNCE_GRACE_SECS: u64 = 60;
+
+/// How long a request to start lasts when the pod vanished before it was seen:
+/// too short to matter, long enough not to spin.
+const RETRY_SECS: u64 = 1;
+
+/// Decides what to do next.
+pub fn plan(job: &Job, seen: &Observed, now: Timestamp) -> Plan {
+    let mut plan = Plan::default();
+    delete_strays(&mut plan, job, seen);
+    if job.record.ended.is_some() {
+        finish(&mut plan, job, seen, now);
+    } else if let Some((ending, message)) = ends(job, seen, now) {
+        end(&mut plan, job, seen, ending, message, now);
+    } else {
+        proceed(&mut plan, job, seen, now);
+    }
+    plan
+}
+
+/// A pod of a number that is not the current one: somebody was slow.
+fn delete_strays(plan: &mut Plan, job: &Job, seen: &Observed) {
+    let current = job.record.attempt.as_ref().map(|attempt| attempt.number);
+    for pod in seen.pods.iter().filter(|pod| Some(pod.attempt) != current) {
+        let text = format!("the pod of attempt {} is not the current one", pod.attempt);
+        plan.why.push(Reason::new("StrayPod", text));
+        plan.actions.push(Action::DeletePod {
+            uid: pod.uid.clone(),
+        });
+    }
+}
+
+/// Whether and why a job that has not ended ends now.
+fn ends(job: &Job, seen: &Observed, now: Timestamp) -> Option<(Ending, String)> {
+    match job.wish {
+        Wish::Delete => return Some((Ending::Deleted, String::new())),
+        Wish::Cancel => return Some((Ending::ByCustomer, String::new())),
+        Wish::Run => {}
+    }
+    let Some(attempt) = &job.record.attempt else {
+        return rejects(job, now);
+    };
+    if let Some(pod) = current_pod(attempt, seen) {
+        match &pod.state {
+            PodState::Exited(code) => {
+                let ending = Ending::of_exit(AgentExit::from_code(*code));
+                return Some((ending, format!("the agent ended with code {code}")));
+            }
+            PodState::Refused(message) => return Some((Ending::GuestRefused, message.clone())),
+            PodState::Killed(what) => return Some((Ending::Killed, what.clone())),
+            PodState::Terminating => {
+                let text = "the pod is being deleted by somebody else";
+                return Some((Ending::PodLost, text.to_owned()));
+            }
+            PodState::Waiting(_) | PodState::Running => {}
+        }
+    } else if attempt.pod.is_some() {
+        let text = "the pod was deleted or evicted by somebody else";
+        return Some((Ending::PodLost, text.to_owned()));
+    }
+    if let Verdict::Refused { check } = &seen.verdict
+        && attempt.attested.is_none()
+    {
+        return Some((Ending::NoEvidence, check.clone()));
+    }
+    let running = current_pod(attempt, seen).is_some_and(|pod| pod.state == PodState::Running);
+    if !running && now >= start_deadline(job, attempt) {
+        return Some((Ending::NeverStarted, waits_for(attempt, seen)));
+    }
+    (now >= attempt.not_after).then(|| {
+        let text = format!("the job's end was {}", attempt.not_after);
+        (Ending::Deadline, text)
+    })
+}
+
+/// Before the first attempt: whether there will be one.
+fn rejects(job: &Job, now: Timestamp) -> Option<(Ending, String)> {
+    match &job.admission {
+        Admission::Rejected { ending, message } => Some((*ending, message.clone())),
+        Admission::Admitted(admitted) if admitted.order.expiration() <= now => {
+            let text = format!("the order expired at {}", admitted.order.expiration());
+            Some((Ending::Expired, text))
+        }
+        Admission::Admitted(admitted) => {
+            let error = manifest(admitted, Attempt::FIRST, not_after(admitted, now)).err()?;
+            Some(match error {
+                ManifestError::TooLong(_) => (Ending::TooLarge, error.to_string()),
+                _ => (Ending::BadOrder, error.to_string()),
+            })
+        }
+    }
+}
+
+/// Records an ending; what follows from it follows in the next rounds, but the
+/// machine stops and the customer learns of it at once.
+fn end(
+    plan: &mut Plan,
+    job: &Job,
+    seen: &Observed,
+    ending: Ending,
+    message: String,
+    now: Timestamp,
+) {
+    let ended = Ended {
+        ending,
+        at: now,
+        message,
+    };
+    let text = if ended.message.is_empty() {
+        format!("{}/{ending}", ending.phase())
+    } else {
+        format!("{}/{ending}: {}", ending.phase(), ended.message)
+    };
+    plan.why.push(Reason::new(word(ending), text));
+    let record = Record {
+        ended: Some(ended),
+        ..job.record.clone()
+    };
+    // First of all: nobody may hear of an ending that is not written down.
+    plan.actions
+        .insert(0, Action::Record(Box::new(record.clone())));
+    delete_current(plan, &record, seen);
+    announce(plan, &record, Announcement::Ended);
+    plan.wake = Some(now.plus(RETRY_SECS));
+}
+
+/// A job that has ended: stop the machine, see it gone, say so, let go.
+fn finish(plan: &mut Plan, job: &Job, seen: &Observed, now: Timestamp) {
+    let record = &job.record;
+    delete_current(plan, record, seen);
+    if seen.granted {
+        plan.actions.push(Action::Revoke);
+    }
+    let gone = seen.pods.is_empty() && !seen.granted;
+    let mut record = record.clone();
+    if gone && record.destroyed.is_none() && record.attempt.is_some() {
+        record.destroyed = Some(now);
+        let text = "the pod is gone and nothing is granted any more";
+        plan.why.push(Reason::new("Destroyed", text));
+        plan.actions.push(Action::Record(Box::new(record.clone())));
+    }
+    let waited = record.ended.as_ref().map_or(0, |ended| now.since(ended.at));
+    let release = gone && job.finalizer;
+    // Relays hear of it first, unless they are away: then the object goes first.
+    if release && waited >= ANNOUNCE_GRACE_SECS {
+        plan.actions.push(Action::ReleaseFinalizer);
+    }
+    announce(plan, &record, Announcement::Ended);
+    announce(plan, &record, Announcement::Destroyed);
+    if release && waited < ANNOUNCE_GRACE_SECS {
+        plan.actions.push(Action::ReleaseFinalizer);
+    }
+}
+
+/// A job that goes on: the first attempt, the next one, or what was seen of it.
+fn proceed(plan: &mut Plan, job: &Job, seen: &Observed, now: Timestamp) {
+    let Some(attempt) = &job.record.attempt else {
+        if let Admission::Admitted(admitted) = &job.admission {
+            let not_after = not_after(admitted, now);
+            attempt_pod(plan, job, admitted, Attempt::FIRST, now, not_after);
+        }
+        return;
+    };
+    let Some(pod) = current_pod(attempt, seen) else {
+        // Recorded, but never seen: the attempt is lost, and the next one starts.
+        next_attempt(plan, job, attempt);
+        return;
+    };
+    let mut updated = attempt.clone();
+    if attempt.pod.is_none() {
+        updated.pod = Some(pod.uid.clone());
+        let text = format!("the pod of attempt {} was created", attempt.number);
+        plan.why.push(Reason::new("PodCreated", text));
+    }
+    if let (None, Verdict::Accepted { key, simulated }) = (attempt.attested, &seen.verdict) {
+        updated.attested = Some(Attested {
+            key: *key,
+            at: now,
+            simulated: *simulated,
+        });
+        let kind = if *simulated {
+            "SIMULATED evidence"
+        } else {
+            "evidence"
+        };
+        let text = format!("{kind} of the guest with key {key} was verified");
+        plan.why.push(Reason::new("EvidenceVerified", text));
+    }
+    if attempt.input_accepted.is_none() && seen.input_accepted && updated.attested.is_some() {
+        updated.input_accepted = Some(now);
+        let text = "the guest accepted the customer's input";
+        plan.why.push(Reason::new("InputAccepted", text));
+    }
+    plan.wake = Some(if pod.state == PodState::Running {
+        attempt.not_after
+    } else {
+        start_deadline(job, attempt).min(attempt.not_after)
+    });
+    if updated != *attempt {
+        let record = Record {
+            attempt: Some(updated),
+            ..job.record.clone()
+        };
+        plan.actions.push(Action::Record(Box::new(record)));
+    }
+    announce(plan, &job.record, Announcement::Starting);
+}
+
+fn next_attempt(plan: &mut Plan, job: &Job, lost: &AttemptRecord) {
+    match (&job.admission, lost.number.next()) {
+        (Admission::Admitted(admitted), Some(number)) => {
+            let text = format!("attempt {} was recorded, and no pod was seen", lost.number);
+            plan.why.push(Reason::new("AttemptLost", text));
+            attempt_pod(plan, job, admitted, number, lost.started, lost.not_after);
+        }
+        // The service changed meanwhile, or a thousand attempts are lost: nothing
+        // can be started; the start's deadline ends it.
+        (Admission::Rejected { .. }, _) | (_, None) => {
+            plan.wake = Some(start_deadline(job, lost));
+        }
+    }
+}
+
+/// Records an attempt, then creates its pod.
+fn attempt_pod(
+    plan: &mut Plan,
+    job: &Job,
+    admitted: &Admitted,
+    number: Attempt,
+    started: Timestamp,
+    not_after: Timestamp,
+) {
+    // It could be built for the first attempt; only the number is another.
+    let Ok(manifest) = manifest(admitted, number, not_after) else {
+        return;
+    };
+    let record = Record {
+        attempt: Some(AttemptRecord {
+            number,
+            started,
+            not_after,
+            pod: None,
+            attested: None,
+            input_accepted: None,
+        }),
+        ..job.record.clone()
+    };
+    if !job.finalizer {
+        plan.actions.push(Action::HoldFinalizer);
+    }
+    plan.actions.push(Action::Record(Box::new(record.clone())));
+    if !admitted.terms.secrets.is_empty() {
+        plan.actions.push(Action::Grant(Box::new(manifest.clone())));
+    }
+    plan.actions.push(Action::CreatePod(Box::new(manifest)));
+    announce(plan, &record, Announcement::Starting);
+    let text = format!("attempt {number} starts; the job ends by {not_after}");
+    plan.why.push(Reason::new("Admitted", text));
+    plan.wake = Some(started.plus(admitted.start_within_secs));
+}
+
+/// Tells the customer what is recorded, if that was not told before.
+fn announce(plan: &mut Plan, record: &Record, announcement: Announcement) {
+    let recorded = record.recorded_at(announcement).is_some();
+    if recorded && !record.announced.contains(&announcement) {
+        plan.actions.push(Action::Announce(announcement));
+        plan.actions.push(Action::RecordAnnounced(announcement));
+    }
+}
+
+fn delete_current(plan: &mut Plan, record: &Record, seen: &Observed) {
+    let pod = record.attempt.as_ref();
+    if let Some(pod) = pod.and_then(|attempt| current_pod(attempt, seen)) {
+        plan.actions.push(Action::DeletePod {
+            uid: pod.uid.clone(),
+        });
+    }
+}
+
+fn current_pod<'o>(attempt: &AttemptRecord, seen: &'o Observed) -> Option<&'o Pod> {
+    seen.pods.iter().find(|pod| pod.attempt == attempt.number)
+}
+
+/// When something must run, measured from the first attempt.
+fn start_deadline(job: &Job, attempt: &AttemptRecord) -> Timestamp {
+    match &job.admission {
+        Admission::Admitted(admitted) => attempt.started.plus(admitted.start_within_secs),
+        Admission::Rejected { .. } => attempt.started,
+    }
+}
+
+fn waits_for(attempt: &AttemptRecord, seen: &Observed) -> String {
+    match current_pod(attempt, seen).map(|pod| &pod.state) {
+        Some(PodState::Waiting(what)) if !what.is_empty() => what.clone(),
+        _ => "no pod was seen".to_owned(),
+    }
+}
+
+/// The job's end: long enough for what the terms allow, never past the order's.
+fn not_after(admitted: &Admitted, now: Timestamp) -> Timestamp {
+    let terms = &admitted.terms;
+    let longest = admitted.start_within_secs
+        + terms.input.wait_seconds
+        + terms.timeout_seconds
+        + OVERHEAD_SECS;
+    now.plus(longest).min(admitted.order.expiration())
+}
+
+fn manifest(
+    admitted: &Admitted,
+    attempt: Attempt,
+    not_after: Timestamp,
+) -> Result<Manifest, ManifestError> {
+    let Admitted {
+        order,
+        terms,
+        agent,
+        start_within_secs: _,
+    } = admitted;
+    let deployment = Deployment {
+        attempt,
+        not_after,
+        agent: agent.clone(),
+    };
+    Manifest::new(order.clone(), terms.clone(), deployment)
+}
+
+/// The word of an ending as a constant.
+const fn word(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Received => "Received",
+        Ending::Unacknowledged => "Unacknowledged",
+        Ending::WorkloadFailed => "WorkloadFailed",
+        Ending::Timeout => "Timeout",
+        Ending::NoInput => "NoInput",
+        Ending::NoEvidence => "NoEvidence",
+        Ending::Undeliverable => "Undeliverable",
+        Ending::BadManifest => "BadManifest",
+        Ending::SecretRefused => "SecretRefused",
+        Ending::BadInput => "BadInput",
+        Ending::AgentDefect => "AgentDefect",
+        Ending::GuestRefused => "GuestRefused",
+        Ending::NeverStarted => "NeverStarted",
+        Ending::Killed => "Killed",
+        Ending::PodLost => "PodLost",
+        Ending::Drained => "Drained",
+        Ending::Deadline => "Deadline",
+        Ending::ByCustomer => "ByCustomer",
+        Ending::Deleted => "Deleted",
+        Ending::BadOrder => "BadOrder",
+        Ending::NoSuchOffer => "NoSuchOffer",
+        Ending::OfferChanged => "OfferChanged",
+        Ending::NameMismatch => "NameMismatch",
+        Ending::SecretsNotConfigured => "SecretsNotConfigured",
+        Ending::TooLarge => "TooLarge",
+        Ending::Expired => "Expired",
+        Ending::NotAdmitted => "NotAdmitted",
+    }
+}

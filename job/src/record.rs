@@ -1,0 +1,141 @@
+//! What the planner knows of a job: the validated job and what was recorded of
+//! its life. A record is only ever replaced as a whole.
+
+use crate::{Attempt, Ending, ImageRef, Order, Phase, PublicKey, Terms, Timestamp};
+
+/// A job as the planner sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// What validation said.
+    pub admission: Admission,
+    /// What the customer, or who may delete, wants.
+    pub wish: Wish,
+    /// Whether our finalizer holds the object.
+    pub finalizer: bool,
+    /// What was recorded.
+    pub record: Record,
+}
+
+/// What validation said about a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It can be run.
+    Admitted(Box<Admitted>),
+    /// It cannot, and never will be: an ending with a reason.
+    Rejected {
+        /// Why.
+        ending: Ending,
+        /// What it means and what to do.
+        message: String,
+    },
+}
+
+/// Everything a pod follows from, but the attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    /// The customer's order.
+    pub order: Order,
+    /// Terms of the offer it names.
+    pub terms: Terms,
+    /// Image of the agent.
+    pub agent: ImageRef,
+    /// Seconds from the first recorded attempt until something must run.
+    pub start_within_secs: u64,
+}
+
+/// What is wanted of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Wish {
+    /// That it runs.
+    Run,
+    /// That it stops: `spec.cancel`, or the customer's kind 5.
+    Cancel,
+    /// That it is gone: the object is being deleted.
+    Delete,
+}
+
+/// What was recorded of a job's life.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Record {
+    /// The current attempt, once there is one.
+    pub attempt: Option<AttemptRecord>,
+    /// Why and when it ended, once it has.
+    pub ended: Option<Ended>,
+    /// When everything of it was seen gone.
+    pub destroyed: Option<Timestamp>,
+    /// What relays took, in this order.
+    pub announced: Vec<Announcement>,
+}
+
+/// What was recorded of one attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AttemptRecord {
+    /// Its number.
+    pub number: Attempt,
+    /// When the first attempt was recorded: starting is measured from here.
+    pub started: Timestamp,
+    /// When the job is over, whatever its state.
+    pub not_after: Timestamp,
+    /// UID of its pod, once it was seen.
+    pub pod: Option<String>,
+    /// A, once its evidence was verified by the operator.
+    pub attested: Option<Attested>,
+    /// When the guest said that it accepted the input.
+    pub input_accepted: Option<Timestamp>,
+}
+
+/// Evidence the operator verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Attested {
+    /// A.
+    pub key: PublicKey,
+    /// When.
+    pub at: Timestamp,
+    /// Whether it was made without hardware.
+    pub simulated: bool,
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Ended {
+    /// Why.
+    pub ending: Ending,
+    /// When.
+    pub at: Timestamp,
+    /// More for people: the guest's message, the last event's reason.
+    pub message: String,
+}
+
+/// What the customer is told, each at most once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Announcement {
+    /// Heard; a machine is starting.
+    Starting,
+    /// Over, and why.
+    Ended,
+    /// Nothing of it is left.
+    Destroyed,
+}
+
+impl Record {
+    /// The phase that follows from what was recorded.
+    pub fn phase(&self) -> Phase {
+        match (&self.ended, &self.attempt) {
+            (Some(ended), _) => ended.ending.phase(),
+            (None, None) => Phase::Pending,
+            (None, Some(attempt)) if attempt.input_accepted.is_some() => Phase::Running,
+            (None, Some(attempt)) if attempt.attested.is_some() => Phase::Attested,
+            (None, Some(_)) => Phase::Starting,
+        }
+    }
+
+    /// When the fact an announcement tells was recorded; `None` when it was not,
+    /// and then there is nothing to announce.
+    pub fn recorded_at(&self, announcement: Announcement) -> Option<Timestamp> {
+        match announcement {
+            Announcement::Starting => self.attempt.as_ref().map(|attempt| attempt.started),
+            Announcement::Ended => self.ended.as_ref().map(|ended| ended.at),
+            Announcement::Destroyed => self.destroyed,
+        }
+    }
+}
