@@ -5,6 +5,7 @@
 //! with one function that writes it and one that reads it. Time is an argument;
 //! randomness comes through the Nostr library only.
 
+pub mod attestation;
 pub mod blob;
 pub mod cancel;
 pub mod event;

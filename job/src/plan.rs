@@ -70,7 +70,7 @@ fn ends(job: &Job, seen: &Observed, now: Timestamp) -> Option<(Ending, String)> 
         match &pod.state {
             PodState::Exited(code) => {
                 let ending = Ending::of_exit(AgentExit::from_code(*code));
-                return Some((ending, format!("the agent ended with code {code}")));
+                return Some((ending, exit_text(*code, &seen.verdict)));
             }
             PodState::Refused(message) => return Some((Ending::GuestRefused, message.clone())),
             PodState::Killed(what) => return Some((Ending::Killed, what.clone())),
@@ -83,11 +83,6 @@ fn ends(job: &Job, seen: &Observed, now: Timestamp) -> Option<(Ending, String)> 
     } else if attempt.pod.is_some() {
         let text = "the pod was deleted or evicted by somebody else";
         return Some((Ending::PodLost, text.to_owned()));
-    }
-    if let Verdict::Refused { check } = &seen.verdict
-        && attempt.attested.is_none()
-    {
-        return Some((Ending::NoEvidence, check.clone()));
     }
     let running = current_pod(attempt, seen).is_some_and(|pod| pod.state == PodState::Running);
     if !running && now >= start_deadline(job, attempt) {
@@ -315,6 +310,17 @@ fn start_deadline(job: &Job, attempt: &AttemptRecord) -> Timestamp {
     }
 }
 
+/// Anybody can send evidence that is refused, so a refusal alone ends nothing;
+/// when no input came, it tells the provider why.
+fn exit_text(code: i32, verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Refused { check } => {
+            format!("the agent ended with code {code}; evidence seen here was refused: {check}")
+        }
+        Verdict::NotSeen | Verdict::Accepted { .. } => format!("the agent ended with code {code}"),
+    }
+}
+
 fn waits_for(attempt: &AttemptRecord, seen: &Observed) -> String {
     match current_pod(attempt, seen).map(|pod| &pod.state) {
         Some(PodState::Waiting(what)) if !what.is_empty() => what.clone(),
@@ -339,6 +345,7 @@ fn manifest(
 ) -> Result<Manifest, ManifestError> {
     let Admitted {
         order,
+        service: _,
         terms,
         agent,
         start_within_secs: _,

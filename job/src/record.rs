@@ -35,7 +35,9 @@ pub enum Admission {
 pub struct Admitted {
     /// The customer's order.
     pub order: Order,
-    /// Terms of the offer it names.
+    /// Name of the service whose offer it names.
+    pub service: String,
+    /// Terms of that offer.
     pub terms: Terms,
     /// Image of the agent.
     pub agent: ImageRef,

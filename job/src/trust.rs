@@ -210,6 +210,25 @@ impl Trust {
         })
     }
 
+    /// This file's entries, and behind them those of `other`. Roots, revocation
+    /// lists and their age stay this file's: they are replaced, never mixed.
+    #[must_use]
+    pub fn with_entries_of(mut self, other: Self) -> Self {
+        let Self {
+            roots: _,
+            revocation: _,
+            tcb_floors,
+            guests,
+            policies,
+            agents,
+        } = other;
+        self.tcb_floors.extend(tcb_floors);
+        self.guests.extend(guests);
+        self.policies.extend(policies);
+        self.agents.extend(agents);
+        self
+    }
+
     /// Whether evidence made without hardware can pass.
     pub fn accepts_simulated(&self) -> bool {
         self.roots
@@ -483,6 +502,23 @@ mod tests {
         assert!(trust.accepts_policy(policy_digest(), now));
         assert!(trust.guests.is_empty() && trust.agents.is_empty());
         assert!(trust.tcb_floors.is_empty());
+    }
+
+    #[test]
+    fn a_file_of_your_own_stands_before_what_ships_and_keeps_its_roots() {
+        let text = format!(
+            "version = 1\nrevocation_max_age_days = 7\n[[policies]]\nsha256 = \"{}\"\n\
+             source = \"test\"\nfrom = 2026-01-01T00:00:00Z\nuntil = 2030-01-01T00:00:00Z\n",
+            "ab".repeat(32)
+        );
+        let own = Trust::parse(&text, Simulated::Refused).unwrap();
+        let both = own.clone().with_entries_of(Trust::built_in().unwrap());
+        let now = Timestamp::from_secs(1_795_000_000);
+        assert!(!own.accepts_policy(policy_digest(), now));
+        assert!(both.accepts_policy(policy_digest(), now));
+        assert!(both.accepts_policy(crate::Digest::from_bytes([0xab; 32]), now));
+        assert_eq!(both.roots, own.roots);
+        assert_eq!(both.revocation, own.revocation);
     }
 
     #[test]

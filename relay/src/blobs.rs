@@ -16,7 +16,7 @@ use crate::urls::{Plain, UrlError};
 const IDLE: Duration = Duration::from_secs(30);
 
 /// Longest upload or download, whatever its size.
-const TOTAL: Duration = Duration::from_secs(600);
+const TOTAL: Duration = Duration::from_mins(10);
 
 /// Stores and fetches blobs.
 #[derive(Clone)]

@@ -13,6 +13,8 @@ pub struct Filter {
     pub recipients: Vec<PublicKey>,
     /// Values of `e` tags.
     pub events: Vec<JobId>,
+    /// Values of `d` tags: names of offers.
+    pub identifiers: Vec<String>,
     /// Event ids.
     pub ids: Vec<JobId>,
     /// Earliest `created_at`, in Unix seconds. Never for wraps: they are backdated.
@@ -36,6 +38,7 @@ impl Filter {
             authors,
             recipients,
             events,
+            identifiers,
             ids,
             since,
         } = self;
@@ -52,6 +55,7 @@ impl Filter {
             && since.is_none_or(|since| event.created_at >= since)
             && tagged("p", &texts(recipients))
             && tagged("e", &texts(events))
+            && tagged("d", identifiers)
     }
 
     /// In the pool's words. Every key and id is 32 bytes, so none is lost.
@@ -61,6 +65,7 @@ impl Filter {
             authors,
             recipients,
             events,
+            identifiers,
             ids,
             since,
         } = self;
@@ -76,6 +81,9 @@ impl Filter {
         }
         if !events.is_empty() {
             filter = filter.events(events.iter().map(pool_id));
+        }
+        if !identifiers.is_empty() {
+            filter = filter.identifiers(identifiers);
         }
         if !ids.is_empty() {
             filter = filter.ids(ids.iter().map(pool_id));
@@ -97,4 +105,35 @@ fn pool_key(key: &PublicKey) -> nostr::PublicKey {
 
 fn pool_id(id: &JobId) -> nostr::EventId {
     nostr::EventId::from_byte_array(*id.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Filter;
+    use job::{Event, JobId, PublicKey};
+
+    fn offer(name: &str) -> Event {
+        Event {
+            id: JobId::from_bytes([1; 32]),
+            pubkey: PublicKey::from_bytes([2; 32]),
+            created_at: 0,
+            kind: dvm::kind::OFFER,
+            tags: vec![vec!["d".to_owned(), name.to_owned()]],
+            content: String::new(),
+            sig: String::new(),
+        }
+    }
+
+    #[test]
+    fn an_offer_is_found_by_its_name() {
+        let filter = Filter {
+            kinds: vec![dvm::kind::OFFER],
+            identifiers: vec!["analyse".to_owned()],
+            ..Filter::default()
+        };
+        assert!(filter.matches(&offer("analyse")));
+        assert!(!filter.matches(&offer("redact")));
+        let asked = serde_json::to_value(filter.to_pool()).unwrap();
+        assert_eq!(asked["#d"], serde_json::json!(["analyse"]));
+    }
 }

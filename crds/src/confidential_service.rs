@@ -1,0 +1,90 @@
+//! `ConfidentialService`: what a provider offers.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Terms;
+
+/// Put on a service while an offer of it may stand on relays.
+pub const SERVICE_FINALIZER: &str = "cdvm.dev/offer";
+
+/// A service a provider offers: a program that runs on a customer's data inside a
+/// confidential machine. The operator publishes it as an offer on Nostr (kind
+/// 31990); an order names that offer by its event id.
+#[derive(CustomResource, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "cdvm.dev",
+    version = "v1alpha1",
+    kind = "ConfidentialService",
+    namespaced,
+    shortname = "csvc",
+    category = "cdvm",
+    status = "ConfidentialServiceStatus",
+    doc = "A service a provider offers: a program that runs on a customer's data inside a confidential machine. The operator publishes it as an offer on Nostr (kind 31990); an order names that offer by its event id.",
+    printcolumn = r#"{"name":"Offered","type":"string","jsonPath":".status.conditions[?(@.type=='Offered')].status","description":"Whether a quorum of relays has the offer."}"#,
+    printcolumn = r#"{"name":"Kind","type":"integer","jsonPath":".spec.kind","description":"Request kind (NIP-90)."}"#,
+    printcolumn = r#"{"name":"About","type":"string","jsonPath":".spec.about"}"#,
+    printcolumn = r#"{"name":"Offer","type":"string","jsonPath":".status.offer.id","priority":1,"description":"Event id of the current offer."}"#,
+    printcolumn = r#"{"name":"Image","type":"string","jsonPath":".spec.terms.workload.image","priority":1}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
+    selectable = ".status.offer.id"
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ConfidentialServiceSpec {
+    /// What it does, in a sentence for customers.
+    #[schemars(length(min = 1, max = 500))]
+    pub about: String,
+    /// Request kind of its orders (NIP-90): 5999 for a computation that has no
+    /// kind of its own.
+    #[schemars(range(min = 5000, max = 5999))]
+    pub kind: i64,
+    /// What a job of it is.
+    pub terms: Terms,
+    /// Seconds from the first attempt until something must run, or the job ends as
+    /// `NeverStarted`. Raise it for large images.
+    #[serde(default = "start_within")]
+    #[schemars(range(min = 1, max = 3600))]
+    pub start_within_seconds: i64,
+}
+
+/// Two minutes: a confidential machine boots and pulls a small image in seconds.
+fn start_within() -> i64 {
+    120
+}
+
+/// What became of a service.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfidentialServiceStatus {
+    /// Generation of the spec this status is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// The current offer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer: Option<Offered>,
+    /// Event ids of earlier offers, newest first: orders that name one of them are
+    /// told the current one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(max = 64)))]
+    pub previous_offers: Vec<String>,
+    /// `Valid` (the terms make sense) and `Offered` (a quorum of relays has it).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub conditions: Vec<Condition>,
+}
+
+/// An offer as it was recorded, before it was published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Offered {
+    /// Event id.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"), length(max = 64))]
+    pub id: String,
+    /// When it was recorded: the event's own time, so that it can be signed again
+    /// with the same id.
+    pub recorded_at: Time,
+    /// Generation of the spec it was made from.
+    pub generation: i64,
+}

@@ -1,0 +1,105 @@
+//! Executing a plan: each action in order, the first that fails ends the round.
+//! No choices are made here and nothing is tried twice; the queue does that.
+
+pub mod announce;
+pub mod broker;
+pub mod cluster;
+
+use crds::ConfidentialJob;
+use job::{Action, Order, Plan, Timestamp};
+use kube::Resource as _;
+use kube::runtime::events::{Event, EventType};
+
+use crate::Context;
+use crate::status::Who;
+
+/// Why a round ended early. All of these are about the world.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// The API server.
+    #[error("failed to {0}")]
+    Cluster(&'static str, #[source] kube::Error),
+    /// The pod cannot be built.
+    #[error("failed to build the pod")]
+    Pod(#[source] job::InitDataError),
+    /// The relays.
+    #[error("failed to tell the customer")]
+    Announce(#[source] crate::relays::TellError),
+    /// The broker.
+    #[error("failed to reach the key broker")]
+    Broker(#[source] broker::BrokerError),
+}
+
+/// Carries out `plan` for `object`.
+///
+/// # Errors
+/// The first action that failed.
+pub async fn execute(
+    context: &Context,
+    object: ConfidentialJob,
+    order: Option<&Order>,
+    who: &Who,
+    plan: &Plan,
+    now: Timestamp,
+) -> Result<(), ExecuteError> {
+    // Each write gives the object's next version, which the next write needs.
+    let mut object = object;
+    for action in &plan.actions {
+        object = match action {
+            Action::HoldFinalizer => cluster::hold_finalizer(context, object).await?,
+            Action::Record(record) => {
+                cluster::record(context, object, record, who, &plan.why, now).await?
+            }
+            Action::Grant(manifest) => {
+                broker::grant(manifest).map_err(ExecuteError::Broker)?;
+                object
+            }
+            Action::CreatePod(manifest) => {
+                cluster::create_pod(context, &object, manifest).await?;
+                object
+            }
+            Action::DeletePod { uid } => {
+                cluster::delete_pod(context, &object, uid).await?;
+                object
+            }
+            Action::Revoke => {
+                broker::revoke().map_err(ExecuteError::Broker)?;
+                object
+            }
+            Action::Announce(announcement) => {
+                announce::announce(context, &object, order, *announcement, now).await?;
+                object
+            }
+            Action::RecordAnnounced(announcement) => {
+                cluster::record_announced(context, object, *announcement, who, now).await?
+            }
+            Action::ReleaseFinalizer => cluster::release_finalizer(context, object).await?,
+        };
+    }
+    say_why(context, &object, plan).await;
+    Ok(())
+}
+
+/// The story in `kubectl describe` and in the log. An event that is lost is not
+/// worth another round: the same words stand in the status.
+async fn say_why(context: &Context, object: &ConfidentialJob, plan: &Plan) {
+    let reference = object.object_ref(&());
+    for reason in &plan.why {
+        tracing::info!(
+            job = reference.name.as_deref().unwrap_or_default(),
+            reason = reason.word,
+            "{}",
+            reason.text
+        );
+        let event = Event {
+            type_: EventType::Normal,
+            reason: reason.word.to_owned(),
+            note: Some(reason.text.chars().take(1000).collect()),
+            action: reason.word.to_owned(),
+            secondary: None,
+        };
+        if let Err(error) = context.recorder.publish(&event, &reference).await {
+            tracing::warn!(%error, "failed to publish a Kubernetes event");
+        }
+    }
+}

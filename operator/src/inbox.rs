@@ -1,0 +1,132 @@
+//! What guests tell the provider: evidence, and a few constants. Kept in memory:
+//! relays hold it, and after a restart it is heard again.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dvm::feedback::GuestNote;
+use dvm::{Keys, Rumor, kind, open};
+use job::{Attestation, JobId, PublicKey};
+use relay::{Filter, Relays};
+use tokio::sync::mpsc;
+
+/// Jobs remembered; the oldest goes first. A job needs its entry for minutes.
+const MAX_JOBS: usize = 10_000;
+
+/// Messages kept per job: anybody who knows the order can send some.
+const MAX_PER_JOB: usize = 8;
+
+/// What was heard about one job.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Evidence, unverified, in the order it came.
+    pub attestations: Vec<Attestation>,
+    /// Keys that said their guest accepted the input, unverified.
+    pub input_accepted: Vec<PublicKey>,
+}
+
+/// Everything heard, shared between the listening tasks and the reconciler.
+#[derive(Clone)]
+pub struct Inbox {
+    keys: Keys,
+    heard: Arc<Mutex<Store>>,
+    news: mpsc::Sender<JobId>,
+}
+
+#[derive(Default)]
+struct Store {
+    jobs: BTreeMap<JobId, Heard>,
+    order: VecDeque<JobId>,
+}
+
+impl Inbox {
+    /// An inbox for the provider's key; each job there is news about is sent.
+    pub fn new(keys: Keys, news: mpsc::Sender<JobId>) -> Self {
+        Self {
+            keys,
+            heard: Arc::default(),
+            news,
+        }
+    }
+
+    /// Listens on these relays until they are closed.
+    pub async fn listen(self, relays: Relays) {
+        let filter = Filter::sealed_to(self.keys.public_key());
+        let mut events = relays.inbox(filter).await;
+        while let Some(event) = events.next().await {
+            let Ok(rumor) = open(&event, &self.keys) else {
+                continue;
+            };
+            if let Some(job) = self.keep(&rumor)
+                && self.news.send(job).await.is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    /// What was heard about a job.
+    pub fn about(&self, job: JobId) -> Heard {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.jobs.get(&job).cloned().unwrap_or_default()
+    }
+
+    /// Keeps what a guest would say; the job it is about, when it was news.
+    fn keep(&self, rumor: &Rumor) -> Option<JobId> {
+        match rumor.kind {
+            kind::ATTESTATION => {
+                let attestation = attestation(rumor)?;
+                let job = attestation.job;
+                self.store(job, |heard| {
+                    add(&mut heard.attestations, attestation.clone())
+                })
+            }
+            kind::FEEDBACK => match GuestNote::from_rumor(rumor).ok()? {
+                (job, GuestNote::InputAccepted) => {
+                    self.store(job, |heard| add(&mut heard.input_accepted, rumor.pubkey))
+                }
+                // Kubernetes says the rest, and more reliably.
+                (_, GuestNote::Attested | GuestNote::Ended(_)) => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn store(&self, job: JobId, add: impl FnOnce(&mut Heard) -> bool) -> Option<JobId> {
+        let mut store = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        if !store.jobs.contains_key(&job) {
+            store.order.push_back(job);
+            if store.order.len() > MAX_JOBS
+                && let Some(oldest) = store.order.pop_front()
+            {
+                store.jobs.remove(&oldest);
+            }
+        }
+        add(store.jobs.entry(job).or_default()).then_some(job)
+    }
+}
+
+/// Adds what is new, up to the bound; whether it was.
+fn add<T: PartialEq>(list: &mut Vec<T>, item: T) -> bool {
+    let new = list.len() < MAX_PER_JOB && !list.contains(&item);
+    if new {
+        list.push(item);
+    }
+    new
+}
+
+fn attestation(rumor: &Rumor) -> Option<Attestation> {
+    let value = |name: &str| {
+        let mut tags = rumor.tags.iter();
+        match tags
+            .find(|tag| tag.first().is_some_and(|first| first == name))?
+            .as_slice()
+        {
+            [_, value] => Some(value.clone()),
+            _ => None,
+        }
+    };
+    let recipient = value("p")?.parse().ok()?;
+    let job = value("e")?.parse().ok()?;
+    Attestation::from_content(rumor.pubkey, recipient, job, &rumor.content).ok()
+}

@@ -1,0 +1,128 @@
+//! Observing: what the planner decides on is read live, from the API server and
+//! from what guests said; the evidence is verified here, by the same function
+//! the customer uses.
+
+use crds::ConfidentialJob;
+use job::{Admission, Attempt, Job, Observed, Offer, Pod, PodState, Timestamp, Verdict, accept};
+use k8s_openapi::api::core::v1::{Event as KubeEvent, Pod as KubePod};
+use kube::api::ListParams;
+use kube::{Api, ResourceExt as _};
+
+use crate::Context;
+use crate::pod::{ATTEMPT_LABEL, JOB_LABEL};
+use crate::pod_state::{bounded, needs_event, pod_state};
+
+/// Reads everything the plan for this job depends on.
+///
+/// # Errors
+/// When the API server does not answer.
+pub async fn observe(
+    context: &Context,
+    object: &ConfidentialJob,
+    job: &Job,
+    now: Timestamp,
+) -> Result<Observed, kube::Error> {
+    // An ended job's evidence decides nothing any more.
+    let (verdict, input_accepted) = if job.record.ended.is_some() {
+        (Verdict::NotSeen, false)
+    } else {
+        verify(context, job, now)
+    };
+    Ok(Observed {
+        pods: pods(context, object).await?,
+        verdict,
+        input_accepted,
+        // No broker is configured, so none holds a grant.
+        granted: false,
+    })
+}
+
+/// Every pod of the job. A list without resource version is a quorum read.
+async fn pods(context: &Context, object: &ConfidentialJob) -> Result<Vec<Pod>, kube::Error> {
+    let api: Api<KubePod> = Api::namespaced(context.client.clone(), &context.settings.namespace);
+    let selector = format!("{JOB_LABEL}={}", object.name_any());
+    let mut pods = Vec::new();
+    for pod in api.list(&ListParams::default().labels(&selector)).await? {
+        let (Some(uid), Some(attempt)) = (pod.uid(), attempt(&pod)) else {
+            continue;
+        };
+        let mut state = pod_state(&pod);
+        if needs_event(&state) {
+            state = PodState::Waiting(last_event(context, &uid).await?);
+        }
+        pods.push(Pod {
+            uid,
+            attempt,
+            state,
+        });
+    }
+    Ok(pods)
+}
+
+fn attempt(pod: &KubePod) -> Option<Attempt> {
+    let number: u32 = pod.labels().get(ATTEMPT_LABEL)?.parse().ok()?;
+    number.try_into().ok()
+}
+
+/// Reason and message of the last warning about a pod: a refused sandbox shows
+/// nowhere else.
+async fn last_event(context: &Context, uid: &str) -> Result<String, kube::Error> {
+    let api: Api<KubeEvent> = Api::namespaced(context.client.clone(), &context.settings.namespace);
+    let fields = format!("involvedObject.uid={uid},type=Warning");
+    let events = api.list(&ListParams::default().fields(&fields)).await?;
+    let last = events.items.into_iter().max_by_key(|event| {
+        let seen = event.last_timestamp.as_ref().map(|time| time.0);
+        seen.or_else(|| event.event_time.as_ref().map(|time| time.0))
+    });
+    Ok(last.map_or_else(String::new, |event| {
+        let reason = event.reason.unwrap_or_default();
+        bounded(&format!("{reason}: {}", event.message.unwrap_or_default()))
+    }))
+}
+
+/// What the evidence that was heard proves, and whether the guest it proves said
+/// that it accepted the input.
+fn verify(context: &Context, job: &Job, now: Timestamp) -> (Verdict, bool) {
+    let Admission::Admitted(admitted) = &job.admission else {
+        return (Verdict::NotSeen, false);
+    };
+    let order = &admitted.order;
+    let heard = context.inbox.about(order.id());
+    let accepted = |key| heard.input_accepted.contains(&key);
+    // Verified once is verified: its key is recorded.
+    if let Some(attested) = job
+        .record
+        .attempt
+        .as_ref()
+        .and_then(|attempt| attempt.attested)
+    {
+        let verdict = Verdict::Accepted {
+            key: attested.key,
+            simulated: attested.simulated,
+        };
+        return (verdict, accepted(attested.key));
+    }
+    let catalogue = context.catalogue();
+    let mut services = catalogue.services.iter();
+    let Some(service) = services.find(|service| service.offer.service == admitted.service) else {
+        return (Verdict::NotSeen, false);
+    };
+    let offer: &Offer = &service.offer;
+    let mut verdict = Verdict::NotSeen;
+    for attestation in &heard.attestations {
+        match accept(attestation, order, offer, &context.trust, now) {
+            Ok(machine) => {
+                let key = machine.key();
+                let simulated = machine.is_simulated();
+                return (Verdict::Accepted { key, simulated }, accepted(key));
+            }
+            Err(refusal) => {
+                tracing::warn!(job = %order.id(), check = refusal.check(), "refused evidence");
+                verdict = Verdict::Refused {
+                    check: refusal.to_string(),
+                };
+            }
+        }
+    }
+    (verdict, false)
+}

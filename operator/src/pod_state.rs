@@ -1,0 +1,163 @@
+//! What became of a pod, read from its status: a pure function.
+
+use job::PodState;
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodStatus};
+
+/// Longest message that is passed on: the guest's own, and reasons of pulling.
+const MAX_MESSAGE: usize = 2000;
+
+/// What became of `pod`.
+pub fn pod_state(pod: &Pod) -> PodState {
+    let empty = PodStatus::default();
+    let status = pod.status.as_ref().unwrap_or(&empty);
+    let init = first(status.init_container_statuses.as_ref());
+    let main = first(status.container_statuses.as_ref());
+    let terminated =
+        |container: Option<&ContainerStatus>| container?.state.as_ref()?.terminated.clone();
+    if let Some(end) = terminated(main) {
+        return ended(&end);
+    }
+    if let Some(end) = terminated(init).filter(|end| end.exit_code != 0) {
+        return ended(&end);
+    }
+    if matches!(status.phase.as_deref(), Some("Failed" | "Succeeded")) {
+        // Evicted, or its node is gone, before a container said anything.
+        let reason = status.reason.as_deref().unwrap_or("the pod ended");
+        let message = status.message.as_deref().unwrap_or_default();
+        return PodState::Killed(bounded(&format!("{reason}: {message}")));
+    }
+    if pod.metadata.deletion_timestamp.is_some() {
+        return PodState::Terminating;
+    }
+    let running = main.and_then(|container| container.state.as_ref()?.running.as_ref());
+    if running.is_some() {
+        return PodState::Running;
+    }
+    PodState::Waiting(waiting(status, init, main))
+}
+
+/// Whether what a pod waits for is said by an event and nowhere else.
+pub fn needs_event(state: &PodState) -> bool {
+    matches!(state, PodState::Waiting(what) if what.is_empty())
+}
+
+fn first(statuses: Option<&Vec<ContainerStatus>>) -> Option<&ContainerStatus> {
+    statuses?.first()
+}
+
+fn ended(end: &ContainerStateTerminated) -> PodState {
+    let message = bounded(end.message.as_deref().unwrap_or_default());
+    match (end.reason.as_deref(), end.exit_code) {
+        // The runtime, and behind it the guest, refused the container.
+        (Some("StartError" | "ContainerCannotRun"), _) => PodState::Refused(message),
+        (Some("OOMKilled"), _) => PodState::Killed("out of memory".to_owned()),
+        // 128 and a signal's number; the agent handles SIGTERM itself.
+        (_, 137) => PodState::Killed("killed by signal 9".to_owned()),
+        (_, 143) => PodState::Killed("killed by signal 15".to_owned()),
+        (_, code) if end.signal.is_some_and(|signal| signal != 0) => {
+            PodState::Killed(format!("killed by a signal, code {code}"))
+        }
+        (_, code) => PodState::Exited(code),
+    }
+}
+
+/// What it waits for: scheduling, an image, or what an event says.
+fn waiting(
+    status: &PodStatus,
+    init: Option<&ContainerStatus>,
+    main: Option<&ContainerStatus>,
+) -> String {
+    for container in [init, main].into_iter().flatten() {
+        let waiting = container
+            .state
+            .as_ref()
+            .and_then(|state| state.waiting.as_ref());
+        let Some(waiting) = waiting else { continue };
+        match waiting.reason.as_deref() {
+            None | Some("ContainerCreating" | "PodInitializing") => {}
+            Some(reason) => {
+                let message = waiting.message.as_deref().unwrap_or_default();
+                return bounded(&format!("{reason}: {message}"));
+            }
+        }
+    }
+    let conditions = status.conditions.iter().flatten();
+    let mut unscheduled = conditions
+        .filter(|condition| condition.type_ == "PodScheduled" && condition.status == "False");
+    unscheduled.next().map_or_else(String::new, |condition| {
+        let reason = condition.reason.as_deref().unwrap_or("Unschedulable");
+        let message = condition.message.as_deref().unwrap_or_default();
+        bounded(&format!("{reason}: {message}"))
+    })
+}
+
+/// At most [`MAX_MESSAGE`] characters.
+pub fn bounded(text: &str) -> String {
+    text.chars().take(MAX_MESSAGE).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pod_state;
+    use job::PodState;
+    use k8s_openapi::api::core::v1::Pod;
+    use serde_json::{Value, json};
+
+    fn state(status: &Value) -> PodState {
+        let pod: Pod = serde_json::from_value(json!({"metadata": {}, "status": status})).unwrap();
+        pod_state(&pod)
+    }
+
+    fn ended(reason: &str, code: i32) -> PodState {
+        state(&json!({"phase": "Failed", "containerStatuses": [{
+            "name": "workload", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+            "state": {"terminated": {"exitCode": code, "reason": reason, "message": "m"}},
+        }]}))
+    }
+
+    #[test]
+    fn an_exit_code_is_the_agents_unless_something_else_ended_it() {
+        assert_eq!(ended("Completed", 0), PodState::Exited(0));
+        assert_eq!(ended("Error", 12), PodState::Exited(12));
+        assert_eq!(ended("StartError", 128), PodState::Refused("m".to_owned()));
+        for (reason, code) in [("OOMKilled", 137), ("Error", 137), ("Error", 143)] {
+            assert!(matches!(ended(reason, code), PodState::Killed(_)));
+        }
+    }
+
+    #[test]
+    fn a_pod_that_waits_says_for_what() {
+        let unschedulable = state(&json!({"phase": "Pending", "conditions": [{
+            "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+            "message": "0/1 nodes are available",
+        }]}));
+        let text = "Unschedulable: 0/1 nodes are available".to_owned();
+        assert_eq!(unschedulable, PodState::Waiting(text));
+        let pulling = state(&json!({"phase": "Pending", "initContainerStatuses": [{
+            "name": "agent", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+            "state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}},
+        }]}));
+        assert_eq!(
+            pulling,
+            PodState::Waiting("ErrImagePull: not found".to_owned())
+        );
+        let creating = state(&json!({"phase": "Pending"}));
+        assert!(super::needs_event(&creating));
+    }
+
+    #[test]
+    fn an_evicted_pod_was_killed() {
+        let evicted = state(&json!({"phase": "Failed", "reason": "Evicted", "message": "memory"}));
+        assert_eq!(evicted, PodState::Killed("Evicted: memory".to_owned()));
+    }
+
+    #[test]
+    fn a_deleted_pod_is_terminating_until_it_ended() {
+        let pod = json!({
+            "metadata": {"deletionTimestamp": "2026-11-20T00:00:00Z"},
+            "status": {"phase": "Running"},
+        });
+        let pod: Pod = serde_json::from_value(pod).unwrap();
+        assert_eq!(pod_state(&pod), PodState::Terminating);
+    }
+}

@@ -1,0 +1,185 @@
+//! The whole story of one round: observe, validate, plan, execute.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use crds::{ConfidentialJob, ConfidentialService};
+use dvm::Keys;
+use futures_util::StreamExt as _;
+use job::{Admission, Trust, plan};
+use k8s_openapi::api::core::v1::Pod;
+use kube::runtime::controller::{Action, Controller};
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::watcher;
+use kube::{Api, Client, ResourceExt as _};
+use tokio::sync::mpsc;
+
+use crate::context::now;
+use crate::execute::{ExecuteError, execute};
+use crate::inbox::Inbox;
+use crate::observe::observe;
+use crate::pod::MANAGED_LABEL;
+use crate::relays::{RelayBook, TellError};
+use crate::settings::Settings;
+use crate::status::{self, StatusError, Who};
+use crate::{Context, services, validate};
+
+/// Why a round failed. All of these are about the world, and are tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server.
+    #[error("failed to observe the job")]
+    Observe(#[source] kube::Error),
+    /// Somebody edited the status.
+    #[error("failed to read the record")]
+    Status(#[source] StatusError),
+    /// The order's relays.
+    #[error("failed to listen for the guest")]
+    Listen(#[source] TellError),
+    /// An action.
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+}
+
+/// One round for one job.
+async fn reconcile(object: Arc<ConfidentialJob>, context: Arc<Context>) -> Result<Action, Error> {
+    let now = now();
+    let record = status::record(object.status.as_ref()).map_err(Error::Status)?;
+    let order = validate::order(&object).ok();
+    let plain = context.settings.plain();
+    let job = validate::job(&object, record, &context.catalogue(), plain, now);
+    listen(&context, &job).await?;
+    let seen = observe(&context, &object, &job, now)
+        .await
+        .map_err(Error::Observe)?;
+    let plan = plan(&job, &seen, now);
+    let who = order
+        .as_ref()
+        .map_or_else(Who::default, |order| Who::new(order, service(&job)));
+    let object = Arc::unwrap_or_clone(object);
+    let name = object.name_any();
+    execute(&context, object, order.as_ref(), &who, &plan, now).await?;
+    context.succeeded(&name);
+    Ok(plan.wake.map_or_else(Action::await_change, |wake| {
+        Action::requeue(Duration::from_secs(wake.since(now).max(1)))
+    }))
+}
+
+/// A guest speaks on the relays of its order: be there before it does.
+async fn listen(context: &Context, job: &job::Job) -> Result<(), Error> {
+    let Admission::Admitted(admitted) = &job.admission else {
+        return Ok(());
+    };
+    if job.record.ended.is_some() {
+        return Ok(());
+    }
+    let book = &context.relays;
+    let (relays, new) = book
+        .of(admitted.order.relays())
+        .await
+        .map_err(Error::Listen)?;
+    if new {
+        tokio::spawn(context.inbox.clone().listen(relays));
+    }
+    Ok(())
+}
+
+fn service(job: &job::Job) -> Option<String> {
+    match &job.admission {
+        Admission::Admitted(admitted) => Some(admitted.service.clone()),
+        Admission::Rejected { .. } => None,
+    }
+}
+
+fn error_policy(object: Arc<ConfidentialJob>, error: &Error, context: Arc<Context>) -> Action {
+    let wait = context.back_off(&object.name_any());
+    let causes = anyhow::Chain::new(error).map(ToString::to_string);
+    let text = causes.collect::<Vec<_>>().join(": ");
+    tracing::warn!(job = object.name_any(), ?wait, "{text}");
+    Action::requeue(wait)
+}
+
+/// Runs both controllers until told to stop.
+///
+/// # Errors
+/// When something needed from the start is missing.
+pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    let key = std::fs::read_to_string(&settings.key_file)
+        .with_context(|| format!("failed to read {}", settings.key_file.display()))?;
+    let keys: Keys = key.parse().context("failed to read the provider's key")?;
+    let trust = trust(&settings)?;
+    let client = Client::try_default()
+        .await
+        .context("failed to find the Kubernetes API server")?;
+    let relays = RelayBook::connect(keys.clone(), &settings.relays, settings.plain())
+        .await
+        .context("failed to use the provider's relays")?;
+    let (news, heard) = mpsc::channel(1024);
+    let inbox = Inbox::new(keys.clone(), news);
+    tokio::spawn(inbox.clone().listen(relays.own().clone()));
+
+    let namespace = settings.namespace.clone();
+    let watched = Api::<ConfidentialService>::namespaced(client.clone(), &namespace);
+    let controller = Controller::new(watched, watcher::Config::default());
+    let store = controller.store();
+    let context = Context::new(
+        client.clone(),
+        relays,
+        inbox,
+        trust,
+        store.clone(),
+        settings,
+    );
+    let context = Arc::new(context);
+    let services = services::run(controller, context.clone());
+    // A job judged before the services are known would be rejected for ever.
+    let jobs = async {
+        if store.wait_until_ready().await.is_ok() {
+            run_jobs(&client, &namespace, heard, context).await;
+        }
+    };
+    tracing::info!(provider = %keys.public_key(), namespace, "started");
+    tokio::join!(services, jobs);
+    Ok(())
+}
+
+async fn run_jobs(
+    client: &Client,
+    namespace: &str,
+    heard: mpsc::Receiver<job::JobId>,
+    context: Arc<Context>,
+) {
+    let (label, value) = MANAGED_LABEL;
+    let ours = watcher::Config::default().labels(&format!("{label}={value}"));
+    let place = namespace.to_owned();
+    let news = futures_util::stream::unfold(heard, |mut heard| async {
+        heard.recv().await.map(|job| (job, heard))
+    });
+    let news = news.map(move |job| {
+        let name = job.to_string().chars().take(40).collect::<String>();
+        ObjectRef::new(&format!("j-{name}")).within(&place)
+    });
+    let jobs = Api::<ConfidentialJob>::namespaced(client.clone(), namespace);
+    Controller::new(jobs, watcher::Config::default())
+        .owns(Api::<Pod>::namespaced(client.clone(), namespace), ours)
+        .reconcile_on(news)
+        .shutdown_on_signal()
+        .run(reconcile, error_policy, context)
+        .for_each(|_| async {})
+        .await;
+}
+
+fn trust(settings: &Settings) -> anyhow::Result<Trust> {
+    let Some(path) = &settings.trust_file else {
+        return Trust::built_in().context("failed to read the built-in trust file");
+    };
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("failed to read {}", path.display()))?;
+    let trust = Trust::parse(&text, settings.simulated())
+        .with_context(|| format!("failed to use {}", path.display()))?;
+    if trust.accepts_simulated() {
+        tracing::warn!("SIMULATED evidence is accepted: nothing is confidential");
+    }
+    Ok(trust)
+}

@@ -1,0 +1,283 @@
+//! Services become offers: each spec is recorded as one offer, and the offer is
+//! published until a quorum of relays has it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crds::{ConfidentialService, ConfidentialServiceStatus, Offered, SERVICE_FINALIZER};
+use dvm::{Unsigned, kind, sign};
+use futures_util::StreamExt as _;
+use job::{Event, OfferContent, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::runtime::controller::{Action, Controller};
+use kube::{Api, ResourceExt as _};
+use serde_json::json;
+
+use crate::Context;
+use crate::context::now;
+use crate::status::{from_time, to_time};
+use crate::validate::offer_content;
+
+/// Offers remembered, so that late orders are told the current one.
+const MAX_PREVIOUS: usize = 16;
+
+/// How often an offer is published again: relays forget.
+const REPUBLISH: Duration = Duration::from_hours(1);
+
+/// How long the end of a service waits for relays to hear of it.
+const GOODBYE: Duration = Duration::from_secs(10);
+
+/// Why a round failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server.
+    #[error("failed to {0}")]
+    Cluster(&'static str, #[source] kube::Error),
+    /// The relays.
+    #[error("failed to publish the offer")]
+    Publish(#[source] relay::PublishError),
+}
+
+/// Runs the controller of services until told to stop.
+pub async fn run(controller: Controller<ConfidentialService>, context: Arc<Context>) {
+    controller
+        .shutdown_on_signal()
+        .run(reconcile, error_policy, context)
+        .for_each(|_| async {})
+        .await;
+}
+
+fn error_policy(object: Arc<ConfidentialService>, error: &Error, context: Arc<Context>) -> Action {
+    let wait = context.back_off(&object.name_any());
+    let causes = anyhow::Chain::new(error).map(ToString::to_string);
+    let text = causes.collect::<Vec<_>>().join(": ");
+    tracing::warn!(service = object.name_any(), ?wait, "{text}");
+    Action::requeue(wait)
+}
+
+async fn reconcile(
+    object: Arc<ConfidentialService>,
+    context: Arc<Context>,
+) -> Result<Action, Error> {
+    let object = Arc::unwrap_or_clone(object);
+    let name = object.name_any();
+    let action = if object.metadata.deletion_timestamp.is_some() {
+        withdraw(&context, object).await?;
+        Action::await_change()
+    } else {
+        offer(&context, object).await?
+    };
+    context.succeeded(&name);
+    Ok(action)
+}
+
+/// Records the offer of this spec, then publishes it.
+async fn offer(context: &Context, object: ConfidentialService) -> Result<Action, Error> {
+    let content = match offer_content(&object).and_then(|content| usable(context, content)) {
+        Ok(content) => content,
+        Err(message) => {
+            // Waits for a change of the spec; orders find no offer meanwhile.
+            let invalid = condition(
+                "Valid",
+                false,
+                "BadTerms",
+                &message,
+                object.metadata.generation,
+            );
+            let mut status = object.status.clone().unwrap_or_default();
+            status.offer = None;
+            write(context, object, status, vec![invalid]).await?;
+            return Ok(Action::await_change());
+        }
+    };
+    let object = hold(context, object).await?;
+    let generation = object.metadata.generation;
+    let mut status = object.status.clone().unwrap_or_default();
+    let event = event(context, &object, &content, &mut status);
+    let valid = condition("Valid", true, "TermsMakeSense", "", generation);
+    let object = write(context, object, status.clone(), vec![valid.clone()]).await?;
+    let published = context.relays.own().publish(&event).await;
+    let offered = match &published {
+        Ok(_) => condition("Offered", true, "RelaysAccepted", "", generation),
+        Err(error) => condition("Offered", false, "NoQuorum", &error.to_string(), generation),
+    };
+    write(context, object, status, vec![valid, offered]).await?;
+    published.map_err(Error::Publish)?;
+    Ok(Action::requeue(REPUBLISH))
+}
+
+/// Terms the provider's own settings allow.
+fn usable(context: &Context, content: OfferContent) -> Result<OfferContent, String> {
+    for server in &content.cdvm.blob_servers {
+        let plain = context.settings.plain();
+        plain.blob(server).map_err(|error| error.to_string())?;
+    }
+    Ok(content)
+}
+
+/// The signed offer. The recorded one when it says the same; else a new one,
+/// recorded in `status` before anybody sees it.
+fn event(
+    context: &Context,
+    object: &ConfidentialService,
+    content: &OfferContent,
+    status: &mut ConfidentialServiceStatus,
+) -> Event {
+    let keys = context.relays.keys();
+    // The schema bounds it to 5000 to 5999.
+    let kind = u16::try_from(object.spec.kind).unwrap_or_default();
+    let sign = |at| dvm::offer::sign_offer(keys, &object.name_any(), kind, content, at);
+    let generation = object.metadata.generation.unwrap_or_default();
+    if let Some(recorded) = &mut status.offer {
+        let event = sign(from_time(&recorded.recorded_at));
+        if event.id.to_string() == recorded.id {
+            recorded.generation = generation;
+            return event;
+        }
+        status.previous_offers.insert(0, recorded.id.clone());
+        status.previous_offers.truncate(MAX_PREVIOUS);
+    }
+    let at = newer(status, now());
+    let event = sign(at);
+    status.offer = Some(Offered {
+        id: event.id.to_string(),
+        recorded_at: to_time(at),
+        generation,
+    });
+    event
+}
+
+/// Relays keep the newest event of a name: a new offer is never as old as the one
+/// before, whatever the clock says.
+fn newer(status: &ConfidentialServiceStatus, now: Timestamp) -> Timestamp {
+    let before = status
+        .offer
+        .as_ref()
+        .map(|offer| from_time(&offer.recorded_at));
+    before.map_or(now, |before| now.max(before.plus(1)))
+}
+
+/// Tells relays that the offer ends (NIP-09), then lets the object go. Relays that
+/// are away do not hold it up.
+async fn withdraw(context: &Context, object: ConfidentialService) -> Result<(), Error> {
+    if !object
+        .finalizers()
+        .iter()
+        .any(|name| name == SERVICE_FINALIZER)
+    {
+        return Ok(());
+    }
+    let keys = context.relays.keys();
+    let coordinate = format!(
+        "{}:{}:{}",
+        kind::OFFER,
+        keys.public_key(),
+        object.name_any()
+    );
+    let goodbye = Unsigned {
+        kind: kind::DELETION,
+        created_at: now(),
+        tags: vec![
+            vec!["a".to_owned(), coordinate],
+            vec!["k".to_owned(), kind::OFFER.to_string()],
+        ],
+        content: String::new(),
+    };
+    let event = sign(keys, goodbye);
+    let published = tokio::time::timeout(GOODBYE, context.relays.own().publish(&event)).await;
+    if !matches!(published, Ok(Ok(_))) {
+        tracing::warn!(
+            service = object.name_any(),
+            "relays did not hear that the offer ends"
+        );
+    }
+    let mut finalizers = object.finalizers().to_vec();
+    finalizers.retain(|name| name != SERVICE_FINALIZER);
+    set_finalizers(context, &object, finalizers).await.map(drop)
+}
+
+async fn hold(
+    context: &Context,
+    object: ConfidentialService,
+) -> Result<ConfidentialService, Error> {
+    let mut finalizers = object.finalizers().to_vec();
+    if finalizers.iter().any(|name| name == SERVICE_FINALIZER) {
+        return Ok(object);
+    }
+    finalizers.push(SERVICE_FINALIZER.to_owned());
+    set_finalizers(context, &object, finalizers).await
+}
+
+async fn set_finalizers(
+    context: &Context,
+    object: &ConfidentialService,
+    finalizers: Vec<String>,
+) -> Result<ConfidentialService, Error> {
+    let patch = json!({"metadata": {
+        "finalizers": finalizers,
+        "resourceVersion": object.resource_version(),
+    }});
+    api(context)
+        .patch(
+            &object.name_any(),
+            &PatchParams::default(),
+            &Patch::Merge(patch),
+        )
+        .await
+        .map_err(|error| Error::Cluster("set the finalizer", error))
+}
+
+/// Writes the status when it differs from what is there.
+async fn write(
+    context: &Context,
+    mut object: ConfidentialService,
+    mut status: ConfidentialServiceStatus,
+    conditions: Vec<Condition>,
+) -> Result<ConfidentialService, Error> {
+    let old = object.status.clone().unwrap_or_default();
+    status.observed_generation = object.metadata.generation;
+    for condition in conditions {
+        let before = old.conditions.iter().find(|c| c.type_ == condition.type_);
+        let condition = match before {
+            Some(before) if same(before, &condition) => before.clone(),
+            _ => condition,
+        };
+        status.conditions.retain(|c| c.type_ != condition.type_);
+        status.conditions.push(condition);
+    }
+    status.conditions.sort_by(|a, b| a.type_.cmp(&b.type_));
+    if object.status.as_ref() == Some(&status) {
+        return Ok(object);
+    }
+    object.status = Some(status);
+    api(context)
+        .replace_status(&object.name_any(), &PostParams::default(), &object)
+        .await
+        .map_err(|error| Error::Cluster("write the status", error))
+}
+
+fn same(a: &Condition, b: &Condition) -> bool {
+    a.status == b.status && a.reason == b.reason && a.observed_generation == b.observed_generation
+}
+
+fn condition(
+    kind: &str,
+    holds: bool,
+    reason: &str,
+    message: &str,
+    generation: Option<i64>,
+) -> Condition {
+    Condition {
+        type_: kind.to_owned(),
+        status: if holds { "True" } else { "False" }.to_owned(),
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+        last_transition_time: to_time(now()),
+        observed_generation: generation,
+    }
+}
+
+fn api(context: &Context) -> Api<ConfidentialService> {
+    Api::namespaced(context.client.clone(), &context.settings.namespace)
+}

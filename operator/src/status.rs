@@ -1,0 +1,305 @@
+//! Status and record: what Kubernetes shows is a projection of the record, and
+//! the record is read back from it. Nothing else is stored.
+
+use crds::{AttemptStatus, ConfidentialJobStatus};
+use jiff::Timestamp as JiffTimestamp;
+use job::{
+    Announcement, AttemptRecord, Attested, Ended, Order, Phase, Reason, Record, Timestamp,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use crate::pod_state::bounded;
+
+/// Why a status is not one of ours.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the status has a {0} that this operator did not write")]
+pub struct StatusError(&'static str);
+
+/// Reads the record back.
+///
+/// # Errors
+/// When a field has a value no operator writes: somebody edited the status.
+pub fn record(status: Option<&ConfidentialJobStatus>) -> Result<Record, StatusError> {
+    let Some(status) = status else {
+        return Ok(Record::default());
+    };
+    let ended = match (&status.ending, &status.ended_at) {
+        (Some(ending), Some(at)) => Some(Ended {
+            ending: ending.parse().map_err(|_| StatusError("ending"))?,
+            at: from_time(at),
+            message: status.message.clone().unwrap_or_default(),
+        }),
+        (None, None) => None,
+        _ => return Err(StatusError("ending")),
+    };
+    Ok(Record {
+        attempt: status.attempt.as_ref().map(attempt).transpose()?,
+        ended,
+        destroyed: status.destroyed_at.as_ref().map(from_time),
+        announced: status
+            .announced
+            .iter()
+            .map(|word| announcement(word).ok_or(StatusError("announcement")))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn attempt(status: &AttemptStatus) -> Result<AttemptRecord, StatusError> {
+    let wrong = || StatusError("attempt");
+    let attested = match (&status.key, &status.attested_at, status.simulated) {
+        (Some(key), Some(at), Some(simulated)) => Some(Attested {
+            key: key.parse().map_err(|_| wrong())?,
+            at: from_time(at),
+            simulated,
+        }),
+        (None, None, None) => None,
+        _ => return Err(wrong()),
+    };
+    let number = u32::try_from(status.number).map_err(|_| wrong())?;
+    Ok(AttemptRecord {
+        number: number.try_into().map_err(|_| wrong())?,
+        started: from_time(&status.started_at),
+        not_after: from_time(&status.not_after),
+        pod: status.pod_uid.clone(),
+        attested,
+        input_accepted: status.input_accepted_at.as_ref().map(from_time),
+    })
+}
+
+/// The status that shows `record`, after what the plan said about it.
+pub fn status(
+    record: &Record,
+    old: Option<&ConfidentialJobStatus>,
+    who: &Who,
+    why: &[Reason],
+    now: Timestamp,
+) -> ConfidentialJobStatus {
+    let default = ConfidentialJobStatus::default();
+    let old = old.unwrap_or(&default);
+    let last = why.iter().rfind(|reason| is_about_the_job(reason));
+    let (word, message) = match (&record.ended, last) {
+        // An ending is the last word; its message is part of the record.
+        (Some(ended), _) => (Some(ended.ending.to_string()), Some(ended.message.clone())),
+        (None, Some(reason)) => (Some(reason.word.to_owned()), Some(reason.text.clone())),
+        (None, None) => (old.why.clone(), old.message.clone()),
+    };
+    ConfidentialJobStatus {
+        phase: Some(record.phase().to_string()),
+        why: word,
+        message: message.map(|text| bounded(&text)),
+        service: who.service.clone().or_else(|| old.service.clone()),
+        customer: who.customer.clone().or_else(|| old.customer.clone()),
+        attempt: record.attempt.as_ref().map(attempt_status),
+        ending: record.ended.as_ref().map(|ended| ended.ending.to_string()),
+        ended_at: record.ended.as_ref().map(|ended| to_time(ended.at)),
+        destroyed_at: record.destroyed.map(to_time),
+        announced: record.announced.iter().map(|a| format!("{a:?}")).collect(),
+        conditions: conditions(record, &old.conditions, why, now),
+    }
+}
+
+/// Who the job is for and what it is, for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Who {
+    /// Service.
+    pub service: Option<String>,
+    /// Customer's key, shortened.
+    pub customer: Option<String>,
+}
+
+impl Who {
+    /// Of an order for a service.
+    pub fn new(order: &Order, service: Option<String>) -> Self {
+        let npub = dvm::keys::npub(order.customer());
+        // The ends of a key are what people compare: `npub1c0…9f`.
+        let short = |from: usize, to: usize| npub.get(from..to).unwrap_or_default();
+        let customer = format!("{}…{}", short(0, 9), short(npub.len() - 4, npub.len()));
+        Self {
+            service,
+            customer: Some(customer),
+        }
+    }
+}
+
+fn attempt_status(attempt: &AttemptRecord) -> AttemptStatus {
+    let AttemptRecord {
+        number,
+        started,
+        not_after,
+        pod,
+        attested,
+        input_accepted,
+    } = attempt;
+    AttemptStatus {
+        number: number.get().into(),
+        started_at: to_time(*started),
+        not_after: to_time(*not_after),
+        pod_uid: pod.clone(),
+        key: attested.map(|attested| attested.key.to_string()),
+        attested_at: attested.map(|attested| to_time(attested.at)),
+        simulated: attested.map(|attested| attested.simulated),
+        input_accepted_at: input_accepted.map(to_time),
+    }
+}
+
+/// A stray pod is news of the cluster, not of the job's life.
+fn is_about_the_job(reason: &Reason) -> bool {
+    reason.word != "StrayPod"
+}
+
+/// Each condition is true when there is evidence for it in the record.
+fn conditions(
+    record: &Record,
+    old: &[Condition],
+    why: &[Reason],
+    now: Timestamp,
+) -> Vec<Condition> {
+    let attempt = record.attempt.as_ref();
+    let ended = record.ended.as_ref();
+    let rejected = ended.is_some_and(|ended| ended.ending.phase() == Phase::Rejected);
+    let admitted = match ended {
+        Some(ended) if rejected => Some((false, ended.ending.to_string())),
+        _ => attempt.map(|_| (true, "Admitted".to_owned())),
+    };
+    let announced = record.announced.contains(&Announcement::Ended);
+    let states = [
+        ("Admitted", admitted),
+        (
+            "PodCreated",
+            when(attempt.is_some_and(|a| a.pod.is_some()), "PodCreated"),
+        ),
+        (
+            "Attested",
+            when(
+                attempt.is_some_and(|a| a.attested.is_some()),
+                "EvidenceVerified",
+            ),
+        ),
+        (
+            "Finished",
+            ended.map(|ended| (true, ended.ending.to_string())),
+        ),
+        ("Announced", when(announced, "RelaysAccepted")),
+        ("Destroyed", when(record.destroyed.is_some(), "Destroyed")),
+    ];
+    let states = states
+        .into_iter()
+        .filter_map(|(kind, state)| Some((kind, state?)));
+    states
+        .map(|(kind, (holds, reason))| {
+            let status = if holds { "True" } else { "False" };
+            let before = old.iter().find(|condition| condition.type_ == kind);
+            match before {
+                Some(before) if before.status == status && before.reason == reason => {
+                    before.clone()
+                }
+                _ => Condition {
+                    type_: kind.to_owned(),
+                    status: status.to_owned(),
+                    message: bounded(&text(&reason, record, why)),
+                    reason,
+                    last_transition_time: to_time(now),
+                    observed_generation: None,
+                },
+            }
+        })
+        .collect()
+}
+
+fn when(holds: bool, reason: &str) -> Option<(bool, String)> {
+    holds.then(|| (true, reason.to_owned()))
+}
+
+/// The sentence behind a reason: the plan's own, or the ending's message.
+fn text(reason: &str, record: &Record, why: &[Reason]) -> String {
+    if let Some(said) = why.iter().find(|said| said.word == reason) {
+        return said.text.clone();
+    }
+    match &record.ended {
+        Some(Ended {
+            ending, message, ..
+        }) if ending.to_string() == reason => message.clone(),
+        _ => String::new(),
+    }
+}
+
+fn announcement(word: &str) -> Option<Announcement> {
+    [
+        Announcement::Starting,
+        Announcement::Ended,
+        Announcement::Destroyed,
+    ]
+    .into_iter()
+    .find(|announcement| format!("{announcement:?}") == word)
+}
+
+/// Kubernetes' time; seconds, as we record them.
+pub fn to_time(at: Timestamp) -> Time {
+    let secs = i64::try_from(at.as_secs()).unwrap_or(i64::MAX);
+    Time(JiffTimestamp::from_second(secs).unwrap_or(JiffTimestamp::MAX))
+}
+
+/// The reverse.
+pub fn from_time(time: &Time) -> Timestamp {
+    Timestamp::from_secs(u64::try_from(time.0.as_second()).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Who, record, status};
+    use job::{
+        Announcement, Attempt, AttemptRecord, Attested, Ended, Ending, PublicKey, Record, Timestamp,
+    };
+
+    #[test]
+    fn a_record_is_read_back_from_its_status() {
+        let at = Timestamp::from_secs;
+        let full = Record {
+            attempt: Some(AttemptRecord {
+                number: Attempt::FIRST,
+                started: at(1_790_000_000),
+                not_after: at(1_790_001_000),
+                pod: Some("uid".to_owned()),
+                attested: Some(Attested {
+                    key: PublicKey::from_bytes([1; 32]),
+                    at: at(1_790_000_002),
+                    simulated: true,
+                }),
+                input_accepted: Some(at(1_790_000_003)),
+            }),
+            ended: Some(Ended {
+                ending: Ending::Received,
+                at: at(1_790_000_004),
+                message: "the agent ended with code 0".to_owned(),
+            }),
+            destroyed: Some(at(1_790_000_005)),
+            announced: vec![Announcement::Starting, Announcement::Ended],
+        };
+        for written in [full, Record::default()] {
+            let shown = status(&written, None, &Who::default(), &[], at(1_790_000_006));
+            assert_eq!(record(Some(&shown)).unwrap(), written);
+            // The same record again changes nothing, not even a time.
+            let again = status(
+                &written,
+                Some(&shown),
+                &Who::default(),
+                &[],
+                at(1_790_000_009),
+            );
+            assert_eq!(again, shown);
+        }
+    }
+
+    #[test]
+    fn an_edited_status_is_refused() {
+        let mut shown = status(
+            &Record::default(),
+            None,
+            &Who::default(),
+            &[],
+            Timestamp::from_secs(1),
+        );
+        shown.ending = Some("Received".to_owned());
+        assert!(record(Some(&shown)).is_err());
+    }
+}
