@@ -7,6 +7,7 @@
 // The derive of the schema repeats each struct inside a function.
 #![allow(unreachable_pub)]
 
+mod catalogue;
 mod confidential_job;
 mod confidential_service;
 mod request;

@@ -23,6 +23,8 @@ impl Cancellation {
             created_at: now,
             tags: vec![
                 tag(["e", &order.id().to_string()]),
+                // So that a provider can ask relays for public ones.
+                tag(["p", &order.provider().to_string()]),
                 tag(["k", &order.kind().to_string()]),
             ],
             content: String::new(),

@@ -1,8 +1,7 @@
 //! Whether an order can be run: the one place that decides it, for the bridge
 //! before an object is made and for the operator before a pod is.
 
-use crate::record::{Admission, Admitted};
-use crate::{Ending, ImageRef, Offer, OfferId, Order, PublicKey, Subject, Terms, Timestamp};
+use crate::{Ending, Offer, OfferId, Order, PublicKey, Subject, Terms, Timestamp};
 
 /// Longest life of an order. A replayed order after its job was deleted would be
 /// run again; after this it is not.
@@ -10,17 +9,6 @@ const MAX_LIFE_SECS: u64 = 7 * 86_400;
 
 /// How far a customer's clock may be ahead of ours.
 const CLOCK_SKEW_SECS: u64 = 600;
-
-/// What the provider makes of an order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Catalogue {
-    /// O.
-    pub provider: PublicKey,
-    /// Image of the agent.
-    pub agent: ImageRef,
-    /// Every service that is offered.
-    pub services: Vec<Service>,
-}
 
 /// A service as it is offered now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,31 +21,30 @@ pub struct Service {
     pub start_within_secs: u64,
 }
 
-/// Decides whether `order` can be run at `now`.
-pub fn admit(order: &Order, catalogue: &Catalogue, now: Timestamp) -> Admission {
-    match check(order, catalogue, now) {
-        Ok(service) => Admission::Admitted(Box::new(Admitted {
-            order: order.clone(),
-            service: service.offer.service.clone(),
-            terms: service.offer.content.cdvm.clone(),
-            agent: catalogue.agent.clone(),
-            start_within_secs: service.start_within_secs,
-        })),
-        Err((ending, message)) => Admission::Rejected { ending, message },
-    }
+/// An order that cannot be run, and never will be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// Why.
+    pub ending: Ending,
+    /// What it means and what to do.
+    pub message: String,
 }
 
-fn check<'c>(
+/// Finds the service that runs `order` at `now`, among those `provider` offers.
+///
+/// # Errors
+/// When none does, or the order makes no sense: with the reason and what to do.
+pub fn admit<'s>(
     order: &Order,
-    catalogue: &'c Catalogue,
+    provider: PublicKey,
+    services: &'s [Service],
     now: Timestamp,
-) -> Result<&'c Service, (Ending, String)> {
-    let refuse = |ending, message: String| Err((ending, message));
-    if order.provider() != catalogue.provider {
+) -> Result<&'s Service, Rejected> {
+    let refuse = |ending, message: String| Err(Rejected { ending, message });
+    if order.provider() != provider {
         let message = format!(
-            "the order is for the provider {}, and this is {}: order from this one",
+            "the order is for the provider {}, and this is {provider}: order from this one",
             order.provider(),
-            catalogue.provider
         );
         return refuse(Ending::BadOrder, message);
     }
@@ -79,25 +66,19 @@ fn check<'c>(
             return refuse(Ending::NotAdmitted, message.to_owned());
         }
     };
-    let services = &catalogue.services;
     let Some(service) = services.iter().find(|service| service.offer.id == id) else {
         let changed = services
             .iter()
             .find(|service| service.previous.contains(&id));
-        return match changed {
-            Some(service) => {
-                let message = format!(
-                    "the offer was changed since: the current one of {:?} is {}; read it and \
-                     order again",
-                    service.offer.service, service.offer.id
-                );
-                refuse(Ending::OfferChanged, message)
-            }
-            None => {
-                let message = format!("no service here makes the offer {id}: see `cdvm offers`");
-                refuse(Ending::NoSuchOffer, message)
-            }
+        let Some(service) = changed else {
+            let message = format!("no service here makes the offer {id}: see `cdvm offers`");
+            return refuse(Ending::NoSuchOffer, message);
         };
+        let message = format!(
+            "the offer was changed since: the current one of {:?} is {}; read it and order again",
+            service.offer.service, service.offer.id
+        );
+        return refuse(Ending::OfferChanged, message);
     };
     if order.kind() != service.offer.kind {
         let message = format!(
@@ -112,75 +93,75 @@ fn check<'c>(
 }
 
 /// Until a broker is configured, a service with secrets cannot run.
-fn require_secrets(terms: &Terms) -> Result<(), (Ending, String)> {
+fn require_secrets(terms: &Terms) -> Result<(), Rejected> {
     if terms.secrets.is_empty() {
         return Ok(());
     }
     let message = "the service needs secrets, and no key broker is configured for this operator";
-    Err((Ending::SecretsNotConfigured, message.to_owned()))
+    Err(Rejected {
+        ending: Ending::SecretsNotConfigured,
+        message: message.to_owned(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Catalogue, Service, admit};
-    use crate::{Admission, Ending, OfferId, PublicKey, Timestamp, examples};
+    use super::{Rejected, Service, admit};
+    use crate::{Ending, OfferId, PublicKey, Timestamp, examples};
 
-    fn catalogue() -> Catalogue {
-        Catalogue {
-            provider: examples::offer().provider,
-            agent: examples::agent(),
-            services: vec![Service {
-                offer: examples::offer(),
-                previous: vec![OfferId::from_bytes([0x0e; 32])],
-                start_within_secs: 120,
-            }],
+    fn service() -> Service {
+        Service {
+            offer: examples::offer(),
+            previous: vec![OfferId::from_bytes([0x0e; 32])],
+            start_within_secs: 120,
         }
     }
 
-    fn ending(change: impl FnOnce(&mut Catalogue), now: u64) -> Option<(Ending, String)> {
-        let mut catalogue = catalogue();
-        change(&mut catalogue);
-        match admit(&examples::order(), &catalogue, Timestamp::from_secs(now)) {
-            Admission::Admitted(_) => None,
-            Admission::Rejected { ending, message } => Some((ending, message)),
-        }
+    fn ask(provider: PublicKey, services: &[Service], now: u64) -> Result<(), Rejected> {
+        let now = Timestamp::from_secs(now);
+        admit(&examples::order(), provider, services, now).map(drop)
     }
 
     #[test]
     fn an_order_for_a_current_offer_is_admitted() {
-        assert_eq!(ending(|_| {}, examples::NOW), None);
+        let provider = examples::offer().provider;
+        assert_eq!(ask(provider, &[service()], examples::NOW), Ok(()));
     }
 
     #[test]
     fn every_rejection_says_what_to_do() {
-        type Change = fn(&mut Catalogue);
+        let ours = examples::offer().provider;
+        let other = PublicKey::from_bytes([9; 32]);
         let expired = examples::order().expiration().as_secs();
-        let cases: [(Ending, u64, &str, Change); 6] = [
-            (Ending::Expired, expired, "order again", |_| {}),
-            (Ending::BadOrder, examples::NOW - 601, "clock", |_| {}),
+        let mut changed = service();
+        changed.previous = vec![changed.offer.id];
+        changed.offer.id = OfferId::from_bytes([0x0e; 32]);
+        let mut other_kind = service();
+        other_kind.offer.kind = 5001;
+        let now = examples::NOW;
+        for (ending, word, asked) in [
+            (
+                Ending::Expired,
+                "order again",
+                ask(ours, &[service()], expired),
+            ),
             (
                 Ending::BadOrder,
-                examples::NOW,
-                "order from this one",
-                |c| {
-                    c.provider = PublicKey::from_bytes([9; 32]);
-                },
+                "clock",
+                ask(ours, &[service()], now - 601),
             ),
-            (Ending::NoSuchOffer, examples::NOW, "cdvm offers", |c| {
-                c.services.clear()
-            }),
-            (Ending::OfferChanged, examples::NOW, "0e0e", |c| {
-                c.services[0].previous = vec![c.services[0].offer.id];
-                c.services[0].offer.id = OfferId::from_bytes([0x0e; 32]);
-            }),
-            (Ending::BadOrder, examples::NOW, "kind 5001", |c| {
-                c.services[0].offer.kind = 5001
-            }),
-        ];
-        for (wanted, now, word, change) in cases {
-            let (seen, message) = ending(change, now).unwrap();
-            assert_eq!(seen, wanted);
-            assert!(message.contains(word), "{message}");
+            (
+                Ending::BadOrder,
+                "order from this one",
+                ask(other, &[service()], now),
+            ),
+            (Ending::NoSuchOffer, "cdvm offers", ask(ours, &[], now)),
+            (Ending::OfferChanged, "0e0e", ask(ours, &[changed], now)),
+            (Ending::BadOrder, "kind 5001", ask(ours, &[other_kind], now)),
+        ] {
+            let rejected = asked.unwrap_err();
+            assert_eq!(rejected.ending, ending);
+            assert!(rejected.message.contains(word), "{}", rejected.message);
         }
     }
 }

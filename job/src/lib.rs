@@ -28,7 +28,7 @@ mod examples;
 
 pub use accept::{Accepted, Refusal, accept};
 pub use action::{Action, Plan, Reason};
-pub use admit::{Catalogue, Service, admit};
+pub use admit::{Rejected, Service, admit};
 pub use attestation::{Attestation, AttestationError};
 pub use binding::{
     InitData, InitDataError, ReportData, decode_annotation, init_data, policy_digest, policy_text,

@@ -15,7 +15,7 @@
 use crate::{
     Action, Admission, Admitted, AgentExit, Announcement, Attempt, AttemptRecord, Attested,
     Deployment, Ended, Ending, Job, Manifest, ManifestError, Observed, Plan, Pod, PodState, Reason,
-    Record, Timestamp, Verdict, Wish,
+    Record, Rejected, Timestamp, Verdict, Wish,
 };
 
 /// Time the agent may take beyond waiting and working: making evidence, and
@@ -97,7 +97,7 @@ fn ends(job: &Job, seen: &Observed, now: Timestamp) -> Option<(Ending, String)> 
 /// Before the first attempt: whether there will be one.
 fn rejects(job: &Job, now: Timestamp) -> Option<(Ending, String)> {
     match &job.admission {
-        Admission::Rejected { ending, message } => Some((*ending, message.clone())),
+        Admission::Rejected(Rejected { ending, message }) => Some((*ending, message.clone())),
         Admission::Admitted(admitted) if admitted.order.expiration() <= now => {
             let text = format!("the order expired at {}", admitted.order.expiration());
             Some((Ending::Expired, text))
@@ -236,7 +236,7 @@ fn next_attempt(plan: &mut Plan, job: &Job, lost: &AttemptRecord) {
         }
         // The service changed meanwhile, or a thousand attempts are lost: nothing
         // can be started; the start's deadline ends it.
-        (Admission::Rejected { .. }, _) | (_, None) => {
+        (Admission::Rejected(_), _) | (_, None) => {
             plan.wake = Some(start_deadline(job, lost));
         }
     }
@@ -306,7 +306,7 @@ fn current_pod<'o>(attempt: &AttemptRecord, seen: &'o Observed) -> Option<&'o Po
 fn start_deadline(job: &Job, attempt: &AttemptRecord) -> Timestamp {
     match &job.admission {
         Admission::Admitted(admitted) => attempt.started.plus(admitted.start_within_secs),
-        Admission::Rejected { .. } => attempt.started,
+        Admission::Rejected(_) => attempt.started,
     }
 }
 

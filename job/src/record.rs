@@ -1,7 +1,7 @@
 //! What the planner knows of a job: the validated job and what was recorded of
 //! its life. A record is only ever replaced as a whole.
 
-use crate::{Attempt, Ending, ImageRef, Order, Phase, PublicKey, Terms, Timestamp};
+use crate::{Attempt, Ending, ImageRef, Order, Phase, PublicKey, Rejected, Terms, Timestamp};
 
 /// A job as the planner sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,12 +22,7 @@ pub enum Admission {
     /// It can be run.
     Admitted(Box<Admitted>),
     /// It cannot, and never will be: an ending with a reason.
-    Rejected {
-        /// Why.
-        ending: Ending,
-        /// What it means and what to do.
-        message: String,
-    },
+    Rejected(Rejected),
 }
 
 /// Everything a pod follows from, but the attempt.

@@ -1,47 +1,48 @@
 //! What every round of reconciling shares.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crds::ConfidentialService;
-use job::{Catalogue, Timestamp, Trust};
+use job::{Timestamp, Trust};
 use kube::Client;
+use kube::runtime::controller::Action;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::Store;
 
 use crate::inbox::Inbox;
-use crate::relays::RelayBook;
 use crate::settings::Settings;
-use crate::validate;
+use crate::validate::House;
+use relay::Book;
 
 /// Longest wait before a failed round is tried again.
 const MAX_BACKOFF_SECS: u64 = 60;
 
 /// Clients, trust and settings.
-pub struct Context {
+pub(crate) struct Context {
     /// Kubernetes.
-    pub client: Client,
+    pub(crate) client: Client,
     /// Kubernetes events.
-    pub recorder: Recorder,
+    pub(crate) recorder: Recorder,
     /// Relays.
-    pub relays: RelayBook,
+    pub(crate) relays: Book,
     /// What guests said.
-    pub inbox: Inbox,
+    pub(crate) inbox: Inbox,
     /// What evidence is held against.
-    pub trust: Trust,
+    pub(crate) trust: Trust,
     /// Services, from the cache.
-    pub services: Store<ConfidentialService>,
+    pub(crate) services: Store<ConfidentialService>,
     /// What the provider decided.
-    pub settings: Settings,
+    pub(crate) settings: Settings,
     failures: Mutex<HashMap<String, u32>>,
 }
 
 impl Context {
     /// A context.
-    pub fn new(
+    pub(crate) fn new(
         client: Client,
-        relays: RelayBook,
+        relays: Book,
         inbox: Inbox,
         trust: Trust,
         services: Store<ConfidentialService>,
@@ -63,39 +64,40 @@ impl Context {
         }
     }
 
-    /// What is offered now.
-    pub fn catalogue(&self) -> Catalogue {
+    /// What this provider runs now.
+    pub(crate) fn house(&self) -> House {
+        let provider = self.relays.keys().public_key();
         let services = self.services.state();
-        validate::catalogue(
-            services.into_iter().map(ArcService),
-            self.relays.keys().public_key(),
-            self.settings.agent_image.clone(),
-        )
+        House {
+            provider,
+            agent: self.settings.agent_image.clone(),
+            services: services
+                .iter()
+                .filter_map(|service| service.offered(provider))
+                .collect(),
+            plain: self.settings.plain(),
+        }
     }
 
-    /// Notes a failed round: how long to wait before the next.
-    pub fn back_off(&self, name: &str) -> Duration {
+    /// Notes a failed round: when the next is tried.
+    pub(crate) fn retry(&self, name: &str, error: &(dyn std::error::Error + 'static)) -> Action {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let count = failures.entry(name.to_owned()).or_default();
         *count = count.saturating_add(1);
         let secs = 1_u64
             .checked_shl(count.saturating_sub(1))
             .unwrap_or(MAX_BACKOFF_SECS);
-        Duration::from_secs(secs.min(MAX_BACKOFF_SECS))
+        let wait = Duration::from_secs(secs.min(MAX_BACKOFF_SECS));
+        let causes = anyhow::Chain::new(error).map(ToString::to_string);
+        let text = causes.collect::<Vec<_>>().join(": ");
+        tracing::warn!(name, ?wait, "{text}");
+        Action::requeue(wait)
     }
 
     /// Notes a round that did not fail.
-    pub fn succeeded(&self, name: &str) {
+    pub(crate) fn succeeded(&self, name: &str) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.remove(name);
-    }
-}
-
-struct ArcService(Arc<ConfidentialService>);
-
-impl AsRef<ConfidentialService> for ArcService {
-    fn as_ref(&self) -> &ConfidentialService {
-        &self.0
     }
 }
 

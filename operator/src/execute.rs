@@ -1,21 +1,21 @@
 //! Executing a plan: each action in order, the first that fails ends the round.
 //! No choices are made here and nothing is tried twice; the queue does that.
 
-pub mod announce;
-pub mod broker;
-pub mod cluster;
+pub(crate) mod announce;
+pub(crate) mod broker;
+pub(crate) mod cluster;
 
 use crds::ConfidentialJob;
 use job::{Action, Order, Plan, Timestamp};
 use kube::Resource as _;
 use kube::runtime::events::{Event, EventType};
 
-use crate::Context;
+use crate::context::Context;
 use crate::status::Who;
 
 /// Why a round ended early. All of these are about the world.
 #[derive(Debug, thiserror::Error)]
-pub enum ExecuteError {
+pub(crate) enum ExecuteError {
     /// The API server.
     #[error("failed to {0}")]
     Cluster(&'static str, #[source] kube::Error),
@@ -24,7 +24,7 @@ pub enum ExecuteError {
     Pod(#[source] job::InitDataError),
     /// The relays.
     #[error("failed to tell the customer")]
-    Announce(#[source] crate::relays::TellError),
+    Announce(#[source] relay::TellError),
     /// The broker.
     #[error("failed to reach the key broker")]
     Broker(#[source] broker::BrokerError),
@@ -34,7 +34,7 @@ pub enum ExecuteError {
 ///
 /// # Errors
 /// The first action that failed.
-pub async fn execute(
+pub(crate) async fn execute(
     context: &Context,
     object: ConfidentialJob,
     order: Option<&Order>,

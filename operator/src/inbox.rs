@@ -18,16 +18,16 @@ const MAX_PER_JOB: usize = 8;
 
 /// What was heard about one job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Heard {
+pub(crate) struct Heard {
     /// Evidence, unverified, in the order it came.
-    pub attestations: Vec<Attestation>,
+    pub(crate) attestations: Vec<Attestation>,
     /// Keys that said their guest accepted the input, unverified.
-    pub input_accepted: Vec<PublicKey>,
+    pub(crate) input_accepted: Vec<PublicKey>,
 }
 
 /// Everything heard, shared between the listening tasks and the reconciler.
 #[derive(Clone)]
-pub struct Inbox {
+pub(crate) struct Inbox {
     keys: Keys,
     heard: Arc<Mutex<Store>>,
     news: mpsc::Sender<JobId>,
@@ -41,7 +41,7 @@ struct Store {
 
 impl Inbox {
     /// An inbox for the provider's key; each job there is news about is sent.
-    pub fn new(keys: Keys, news: mpsc::Sender<JobId>) -> Self {
+    pub(crate) fn new(keys: Keys, news: mpsc::Sender<JobId>) -> Self {
         Self {
             keys,
             heard: Arc::default(),
@@ -50,7 +50,7 @@ impl Inbox {
     }
 
     /// Listens on these relays until they are closed.
-    pub async fn listen(self, relays: Relays) {
+    pub(crate) async fn listen(self, relays: Relays) {
         let filter = Filter::sealed_to(self.keys.public_key());
         let mut events = relays.inbox(filter).await;
         while let Some(event) = events.next().await {
@@ -66,7 +66,7 @@ impl Inbox {
     }
 
     /// What was heard about a job.
-    pub fn about(&self, job: JobId) -> Heard {
+    pub(crate) fn about(&self, job: JobId) -> Heard {
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.jobs.get(&job).cloned().unwrap_or_default()
     }

@@ -11,7 +11,7 @@ async fn main() -> ExitCode {
     relay::install_crypto_provider();
     let settings = Settings::parse();
     settings.start_log();
-    match operator::reconcile::run(settings).await {
+    match operator::run(settings).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");

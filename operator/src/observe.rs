@@ -3,12 +3,12 @@
 //! the customer uses.
 
 use crds::ConfidentialJob;
-use job::{Admission, Attempt, Job, Observed, Offer, Pod, PodState, Timestamp, Verdict, accept};
+use job::{Admission, Attempt, Job, Observed, Pod, PodState, Timestamp, Verdict, accept};
 use k8s_openapi::api::core::v1::{Event as KubeEvent, Pod as KubePod};
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 
-use crate::Context;
+use crate::context::Context;
 use crate::pod::{ATTEMPT_LABEL, JOB_LABEL};
 use crate::pod_state::{bounded, needs_event, pod_state};
 
@@ -16,7 +16,7 @@ use crate::pod_state::{bounded, needs_event, pod_state};
 ///
 /// # Errors
 /// When the API server does not answer.
-pub async fn observe(
+pub(crate) async fn observe(
     context: &Context,
     object: &ConfidentialJob,
     job: &Job,
@@ -102,15 +102,14 @@ fn verify(context: &Context, job: &Job, now: Timestamp) -> (Verdict, bool) {
         };
         return (verdict, accepted(attested.key));
     }
-    let catalogue = context.catalogue();
-    let mut services = catalogue.services.iter();
+    let house = context.house();
+    let mut services = house.services.iter();
     let Some(service) = services.find(|service| service.offer.service == admitted.service) else {
         return (Verdict::NotSeen, false);
     };
-    let offer: &Offer = &service.offer;
     let mut verdict = Verdict::NotSeen;
     for attestation in &heard.attestations {
-        match accept(attestation, order, offer, &context.trust, now) {
+        match accept(attestation, order, &service.offer, &context.trust, now) {
             Ok(machine) => {
                 let key = machine.key();
                 let simulated = machine.is_simulated();

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod,
 const MAX_MESSAGE: usize = 2000;
 
 /// What became of `pod`.
-pub fn pod_state(pod: &Pod) -> PodState {
+pub(crate) fn pod_state(pod: &Pod) -> PodState {
     let empty = PodStatus::default();
     let status = pod.status.as_ref().unwrap_or(&empty);
     let init = first(status.init_container_statuses.as_ref());
@@ -37,7 +37,7 @@ pub fn pod_state(pod: &Pod) -> PodState {
 }
 
 /// Whether what a pod waits for is said by an event and nowhere else.
-pub fn needs_event(state: &PodState) -> bool {
+pub(crate) fn needs_event(state: &PodState) -> bool {
     matches!(state, PodState::Waiting(what) if what.is_empty())
 }
 
@@ -92,7 +92,7 @@ fn waiting(
 }
 
 /// At most [`MAX_MESSAGE`] characters.
-pub fn bounded(text: &str) -> String {
+pub(crate) fn bounded(text: &str) -> String {
     text.chars().take(MAX_MESSAGE).collect()
 }
 

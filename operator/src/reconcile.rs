@@ -15,19 +15,20 @@ use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt as _};
 use tokio::sync::mpsc;
 
+use crate::context::Context;
 use crate::context::now;
 use crate::execute::{ExecuteError, execute};
 use crate::inbox::Inbox;
 use crate::observe::observe;
 use crate::pod::MANAGED_LABEL;
-use crate::relays::{RelayBook, TellError};
 use crate::settings::Settings;
 use crate::status::{self, StatusError, Who};
-use crate::{Context, services, validate};
+use crate::{services, validate};
+use relay::{Book, TellError};
 
 /// Why a round failed. All of these are about the world, and are tried again.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The API server.
     #[error("failed to observe the job")]
     Observe(#[source] kube::Error),
@@ -47,8 +48,7 @@ async fn reconcile(object: Arc<ConfidentialJob>, context: Arc<Context>) -> Resul
     let now = now();
     let record = status::record(object.status.as_ref()).map_err(Error::Status)?;
     let order = validate::order(&object).ok();
-    let plain = context.settings.plain();
-    let job = validate::job(&object, record, &context.catalogue(), plain, now);
+    let job = validate::job(&object, record, &context.house(), now);
     listen(&context, &job).await?;
     let seen = observe(&context, &object, &job, now)
         .await
@@ -88,16 +88,8 @@ async fn listen(context: &Context, job: &job::Job) -> Result<(), Error> {
 fn service(job: &job::Job) -> Option<String> {
     match &job.admission {
         Admission::Admitted(admitted) => Some(admitted.service.clone()),
-        Admission::Rejected { .. } => None,
+        Admission::Rejected(_) => None,
     }
-}
-
-fn error_policy(object: Arc<ConfidentialJob>, error: &Error, context: Arc<Context>) -> Action {
-    let wait = context.back_off(&object.name_any());
-    let causes = anyhow::Chain::new(error).map(ToString::to_string);
-    let text = causes.collect::<Vec<_>>().join(": ");
-    tracing::warn!(job = object.name_any(), ?wait, "{text}");
-    Action::requeue(wait)
 }
 
 /// Runs both controllers until told to stop.
@@ -112,7 +104,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let client = Client::try_default()
         .await
         .context("failed to find the Kubernetes API server")?;
-    let relays = RelayBook::connect(keys.clone(), &settings.relays, settings.plain())
+    let relays = Book::connect(keys.clone(), &settings.relays, settings.plain())
         .await
         .context("failed to use the provider's relays")?;
     let (news, heard) = mpsc::channel(1024);
@@ -165,7 +157,11 @@ async fn run_jobs(
         .owns(Api::<Pod>::namespaced(client.clone(), namespace), ours)
         .reconcile_on(news)
         .shutdown_on_signal()
-        .run(reconcile, error_policy, context)
+        .run(
+            reconcile,
+            |job, error, context| context.retry(&job.name_any(), error),
+            context,
+        )
         .for_each(|_| async {})
         .await;
 }

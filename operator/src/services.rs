@@ -14,10 +14,9 @@ use kube::runtime::controller::{Action, Controller};
 use kube::{Api, ResourceExt as _};
 use serde_json::json;
 
-use crate::Context;
+use crate::context::Context;
 use crate::context::now;
 use crate::status::{from_time, to_time};
-use crate::validate::offer_content;
 
 /// Offers remembered, so that late orders are told the current one.
 const MAX_PREVIOUS: usize = 16;
@@ -30,7 +29,7 @@ const GOODBYE: Duration = Duration::from_secs(10);
 
 /// Why a round failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The API server.
     #[error("failed to {0}")]
     Cluster(&'static str, #[source] kube::Error),
@@ -40,20 +39,16 @@ pub enum Error {
 }
 
 /// Runs the controller of services until told to stop.
-pub async fn run(controller: Controller<ConfidentialService>, context: Arc<Context>) {
+pub(crate) async fn run(controller: Controller<ConfidentialService>, context: Arc<Context>) {
     controller
         .shutdown_on_signal()
-        .run(reconcile, error_policy, context)
+        .run(
+            reconcile,
+            |service, error, context| context.retry(&service.name_any(), error),
+            context,
+        )
         .for_each(|_| async {})
         .await;
-}
-
-fn error_policy(object: Arc<ConfidentialService>, error: &Error, context: Arc<Context>) -> Action {
-    let wait = context.back_off(&object.name_any());
-    let causes = anyhow::Chain::new(error).map(ToString::to_string);
-    let text = causes.collect::<Vec<_>>().join(": ");
-    tracing::warn!(service = object.name_any(), ?wait, "{text}");
-    Action::requeue(wait)
 }
 
 async fn reconcile(
@@ -74,7 +69,10 @@ async fn reconcile(
 
 /// Records the offer of this spec, then publishes it.
 async fn offer(context: &Context, object: ConfidentialService) -> Result<Action, Error> {
-    let content = match offer_content(&object).and_then(|content| usable(context, content)) {
+    let content = match object
+        .offer_content()
+        .and_then(|content| usable(context, content))
+    {
         Ok(content) => content,
         Err(message) => {
             // Waits for a change of the spec; orders find no offer meanwhile.

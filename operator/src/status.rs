@@ -3,9 +3,7 @@
 
 use crds::{AttemptStatus, ConfidentialJobStatus};
 use jiff::Timestamp as JiffTimestamp;
-use job::{
-    Announcement, AttemptRecord, Attested, Ended, Order, Phase, Reason, Record, Timestamp,
-};
+use job::{Announcement, AttemptRecord, Attested, Ended, Order, Phase, Reason, Record, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::pod_state::bounded;
@@ -13,13 +11,13 @@ use crate::pod_state::bounded;
 /// Why a status is not one of ours.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the status has a {0} that this operator did not write")]
-pub struct StatusError(&'static str);
+pub(crate) struct StatusError(&'static str);
 
 /// Reads the record back.
 ///
 /// # Errors
 /// When a field has a value no operator writes: somebody edited the status.
-pub fn record(status: Option<&ConfidentialJobStatus>) -> Result<Record, StatusError> {
+pub(crate) fn record(status: Option<&ConfidentialJobStatus>) -> Result<Record, StatusError> {
     let Some(status) = status else {
         return Ok(Record::default());
     };
@@ -67,7 +65,7 @@ fn attempt(status: &AttemptStatus) -> Result<AttemptRecord, StatusError> {
 }
 
 /// The status that shows `record`, after what the plan said about it.
-pub fn status(
+pub(crate) fn status(
     record: &Record,
     old: Option<&ConfidentialJobStatus>,
     who: &Who,
@@ -100,16 +98,16 @@ pub fn status(
 
 /// Who the job is for and what it is, for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Who {
+pub(crate) struct Who {
     /// Service.
-    pub service: Option<String>,
+    pub(crate) service: Option<String>,
     /// Customer's key, shortened.
-    pub customer: Option<String>,
+    pub(crate) customer: Option<String>,
 }
 
 impl Who {
     /// Of an order for a service.
-    pub fn new(order: &Order, service: Option<String>) -> Self {
+    pub(crate) fn new(order: &Order, service: Option<String>) -> Self {
         let npub = dvm::keys::npub(order.customer());
         // The ends of a key are what people compare: `npub1c0…9f`.
         let short = |from: usize, to: usize| npub.get(from..to).unwrap_or_default();
@@ -234,13 +232,13 @@ fn announcement(word: &str) -> Option<Announcement> {
 }
 
 /// Kubernetes' time; seconds, as we record them.
-pub fn to_time(at: Timestamp) -> Time {
+pub(crate) fn to_time(at: Timestamp) -> Time {
     let secs = i64::try_from(at.as_secs()).unwrap_or(i64::MAX);
     Time(JiffTimestamp::from_second(secs).unwrap_or(JiffTimestamp::MAX))
 }
 
 /// The reverse.
-pub fn from_time(time: &Time) -> Timestamp {
+pub(crate) fn from_time(time: &Time) -> Timestamp {
     Timestamp::from_secs(u64::try_from(time.0.as_second()).unwrap_or_default())
 }
 

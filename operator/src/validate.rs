@@ -1,33 +1,39 @@
 //! Validating what a user applied: an object becomes a [`job::Job`]. A bad one is
 //! an ending with a reason, not an error.
 
-use crds::{ConfidentialJob, ConfidentialService, JOB_FINALIZER};
+use crds::{ConfidentialJob, JOB_FINALIZER};
 use job::{
-    Admission, Catalogue, Ending, ImageRef, Job, Offer, OfferContent, Order, PublicKey, Record,
-    Service, Timestamp, Wish, admit,
+    Admission, Admitted, Ending, ImageRef, Job, Order, PublicKey, Record, Rejected, Service,
+    Timestamp, Wish, admit,
 };
 use kube::ResourceExt as _;
 use relay::Plain;
 
 /// The order in an object, if it is one.
-pub fn order(object: &ConfidentialJob) -> Result<Order, String> {
+pub(crate) fn order(object: &ConfidentialJob) -> Result<Order, String> {
     let event = object.spec.request.to_event();
     let event =
         event.ok_or("spec.request is not a Nostr event: write it with `cdvm request --yaml`")?;
     dvm::order::order_from_event(event).map_err(|error| error.to_string())
 }
 
+/// What this provider runs, and how.
+pub(crate) struct House {
+    /// O.
+    pub(crate) provider: PublicKey,
+    /// Image of the agent.
+    pub(crate) agent: ImageRef,
+    /// Every service that is offered.
+    pub(crate) services: Vec<Service>,
+    /// Whether plain relays are used.
+    pub(crate) plain: Plain,
+}
+
 /// The object as the planner sees it.
-pub fn job(
-    object: &ConfidentialJob,
-    record: Record,
-    catalogue: &Catalogue,
-    plain: Plain,
-    now: Timestamp,
-) -> Job {
+pub(crate) fn job(object: &ConfidentialJob, record: Record, house: &House, now: Timestamp) -> Job {
     let deleting = object.metadata.deletion_timestamp.is_some();
     Job {
-        admission: admission(object, catalogue, plain, now),
+        admission: admission(object, house, now),
         wish: match (deleting, object.spec.cancel) {
             (true, _) => Wish::Delete,
             (false, true) => Wish::Cancel,
@@ -38,13 +44,8 @@ pub fn job(
     }
 }
 
-fn admission(
-    object: &ConfidentialJob,
-    catalogue: &Catalogue,
-    plain: Plain,
-    now: Timestamp,
-) -> Admission {
-    let reject = |ending, message| Admission::Rejected { ending, message };
+fn admission(object: &ConfidentialJob, house: &House, now: Timestamp) -> Admission {
+    let reject = |ending, message| Admission::Rejected(Rejected { ending, message });
     let order = match order(object) {
         Ok(order) => order,
         Err(message) => return reject(Ending::BadOrder, message),
@@ -55,63 +56,19 @@ fn admission(
         return reject(Ending::NameMismatch, message);
     }
     for url in order.relays() {
-        if let Err(error) = plain.relay(url) {
+        if let Err(error) = house.plain.relay(url) {
             let message = format!("the order's relay cannot be used: {error}");
             return reject(Ending::BadOrder, message);
         }
     }
-    admit(&order, catalogue, now)
-}
-
-/// What is offered, from the services as they stand.
-pub fn catalogue(
-    services: impl Iterator<Item = impl AsRef<ConfidentialService>>,
-    provider: PublicKey,
-    agent: ImageRef,
-) -> Catalogue {
-    Catalogue {
-        provider,
-        agent,
-        services: services
-            .filter_map(|service| offered(service.as_ref(), provider))
-            .collect(),
+    match admit(&order, house.provider, &house.services, now) {
+        Err(rejected) => Admission::Rejected(rejected),
+        Ok(service) => Admission::Admitted(Box::new(Admitted {
+            service: service.offer.service.clone(),
+            terms: service.offer.content.cdvm.clone(),
+            agent: house.agent.clone(),
+            start_within_secs: service.start_within_secs,
+            order,
+        })),
     }
-}
-
-/// A service with its recorded offer; `None` while it has none of this spec.
-fn offered(service: &ConfidentialService, provider: PublicKey) -> Option<Service> {
-    let status = service.status.as_ref()?;
-    let recorded = status.offer.as_ref()?;
-    if service.metadata.generation != Some(recorded.generation)
-        || service.metadata.deletion_timestamp.is_some()
-    {
-        return None;
-    }
-    Some(Service {
-        offer: Offer {
-            id: recorded.id.parse().ok()?,
-            provider,
-            service: service.name_any(),
-            kind: service.spec.kind.try_into().ok()?,
-            content: offer_content(service).ok()?,
-        },
-        previous: status
-            .previous_offers
-            .iter()
-            .filter_map(|id| id.parse().ok())
-            .collect(),
-        start_within_secs: service.spec.start_within_seconds.try_into().ok()?,
-    })
-}
-
-/// What the offer of a service says.
-///
-/// # Errors
-/// A text that says what makes no sense.
-pub fn offer_content(service: &ConfidentialService) -> Result<OfferContent, String> {
-    Ok(OfferContent {
-        name: service.name_any(),
-        about: service.spec.about.clone(),
-        cdvm: service.spec.terms.to_job()?,
-    })
 }

@@ -3,10 +3,12 @@
 //!
 //! [`Relays`] holds the connections of one identity: [`Relays::publish`] returns
 //! at a quorum, [`Relays::inbox`] never goes deaf, [`Relays::fetch`] asks once.
+//! [`Book`] opens connections as orders name relays.
 //! [`Blobs`] stores and fetches encrypted blobs. Every URL that somebody else
 //! gave us passes [`Plain`] first.
 
 mod blobs;
+mod book;
 mod filter;
 mod inbox;
 mod relays;
@@ -14,6 +16,7 @@ mod tls;
 mod urls;
 
 pub use blobs::{BlobStoreError, Blobs};
+pub use book::{Book, TellError};
 pub use filter::Filter;
 pub use inbox::Inbox;
 pub use relays::{PublishError, Published, Relays, RelaysError};

@@ -7,12 +7,12 @@ use dvm::{Rumor, sign};
 use job::{Announcement, Order, Phase, Record, Timestamp};
 use kube::ResourceExt as _;
 
-use crate::Context;
+use crate::context::Context;
 use crate::execute::ExecuteError;
 use crate::status;
 
 /// Tells the customer what is recorded; without an order there is nobody to tell.
-pub async fn announce(
+pub(crate) async fn announce(
     context: &Context,
     object: &ConfidentialJob,
     order: Option<&Order>,

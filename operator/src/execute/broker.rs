@@ -6,7 +6,7 @@ use job::Manifest;
 
 /// Why the broker did not do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BrokerError {
+pub(crate) enum BrokerError {
     /// There is none.
     #[error("no key broker is configured")]
     NotConfigured,
@@ -16,7 +16,7 @@ pub enum BrokerError {
 ///
 /// # Errors
 /// Always, while no broker is configured.
-pub const fn grant(_manifest: &Manifest) -> Result<(), BrokerError> {
+pub(crate) const fn grant(_manifest: &Manifest) -> Result<(), BrokerError> {
     Err(BrokerError::NotConfigured)
 }
 
@@ -24,6 +24,6 @@ pub const fn grant(_manifest: &Manifest) -> Result<(), BrokerError> {
 ///
 /// # Errors
 /// Always, while no broker is configured.
-pub const fn revoke() -> Result<(), BrokerError> {
+pub(crate) const fn revoke() -> Result<(), BrokerError> {
     Err(BrokerError::NotConfigured)
 }

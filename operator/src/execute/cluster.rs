@@ -8,7 +8,7 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, Resource as _, ResourceExt as _};
 use serde_json::json;
 
-use crate::Context;
+use crate::context::Context;
 use crate::execute::ExecuteError;
 use crate::pod::{self, JOB_LABEL};
 use crate::status::{self, Who};
@@ -16,7 +16,7 @@ use crate::status::{self, Who};
 type Written = Result<ConfidentialJob, ExecuteError>;
 
 /// Puts our finalizer on; fails when somebody else wrote since.
-pub async fn hold_finalizer(context: &Context, object: ConfidentialJob) -> Written {
+pub(crate) async fn hold_finalizer(context: &Context, object: ConfidentialJob) -> Written {
     let mut finalizers = object.finalizers().to_vec();
     if !finalizers.iter().any(|name| name == JOB_FINALIZER) {
         finalizers.push(JOB_FINALIZER.to_owned());
@@ -25,7 +25,7 @@ pub async fn hold_finalizer(context: &Context, object: ConfidentialJob) -> Writt
 }
 
 /// Takes our finalizer off; that the object is gone is as good.
-pub async fn release_finalizer(context: &Context, object: ConfidentialJob) -> Written {
+pub(crate) async fn release_finalizer(context: &Context, object: ConfidentialJob) -> Written {
     let mut finalizers = object.finalizers().to_vec();
     finalizers.retain(|name| name != JOB_FINALIZER);
     match set_finalizers(context, object.clone(), finalizers, "release the finalizer").await {
@@ -55,7 +55,7 @@ async fn set_finalizers(
 }
 
 /// Writes the record; fails when somebody else wrote since.
-pub async fn record(
+pub(crate) async fn record(
     context: &Context,
     mut object: ConfidentialJob,
     record: &Record,
@@ -77,7 +77,7 @@ pub async fn record(
 }
 
 /// Records that relays took an announcement.
-pub async fn record_announced(
+pub(crate) async fn record_announced(
     context: &Context,
     object: ConfidentialJob,
     announcement: Announcement,
@@ -91,7 +91,7 @@ pub async fn record_announced(
 }
 
 /// Creates the pod of a manifest; that it exists is as good.
-pub async fn create_pod(
+pub(crate) async fn create_pod(
     context: &Context,
     object: &ConfidentialJob,
     manifest: &Manifest,
@@ -107,7 +107,7 @@ pub async fn create_pod(
 }
 
 /// Deletes exactly this pod of the job; that it is gone is as good.
-pub async fn delete_pod(
+pub(crate) async fn delete_pod(
     context: &Context,
     object: &ConfidentialJob,
     uid: &str,

@@ -1,12 +1,13 @@
-//! Connections to relays: the provider's own, and those of each order, opened
-//! when they are needed and shared between orders that name the same ones.
+//! One key's connections to relays: its own, and those of each order, opened when
+//! they are needed and shared between orders that name the same ones.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::relays::{PublishError, RelaysError};
+use crate::{Plain, Relays};
 use dvm::{Keys, Rumor, wrap};
 use job::{Event, PublicKey, Timestamp};
-use relay::{Plain, Relays};
 
 /// Sets of relays that stay connected. Each costs a few tasks and sockets; the
 /// oldest goes when there are more.
@@ -17,26 +18,26 @@ const MAX_SETS: usize = 64;
 pub enum TellError {
     /// No relay to tell.
     #[error("failed to connect to relays")]
-    Connect(#[source] relay::RelaysError),
+    Connect(#[source] RelaysError),
     /// The message cannot be sealed.
     #[error("failed to seal a message")]
     Seal(#[source] dvm::WrapError),
     /// No quorum.
     #[error("failed to publish")]
-    Publish(#[source] relay::PublishError),
+    Publish(#[source] PublishError),
 }
 
-/// The connections of the provider's key.
+/// The connections of one key.
 #[derive(Clone)]
-pub struct RelayBook {
+pub struct Book {
     keys: Keys,
     plain: Plain,
     own: Relays,
     sets: Arc<Mutex<BTreeMap<Vec<String>, Relays>>>,
 }
 
-impl RelayBook {
-    /// Connects to the provider's own relays.
+impl Book {
+    /// Connects to the key's own relays.
     ///
     /// # Errors
     /// When one of them is not to be used.
@@ -52,12 +53,12 @@ impl RelayBook {
         })
     }
 
-    /// O.
+    /// The key.
     pub const fn keys(&self) -> &Keys {
         &self.keys
     }
 
-    /// The provider's own relays.
+    /// Its own relays.
     pub const fn own(&self) -> &Relays {
         &self.own
     }

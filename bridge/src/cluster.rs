@@ -1,0 +1,116 @@
+//! The port to Kubernetes: services are watched, jobs are created and cancelled.
+
+use std::time::Duration;
+
+use crds::{
+    ConfidentialJob, ConfidentialJobSpec, ConfidentialService, HEARD_ANNOTATION, HEARD_PUBLIC,
+    JOB_FINALIZER, Request,
+};
+use futures_util::StreamExt as _;
+use job::{JobId, Order, PublicKey, Service};
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::runtime::reflector::{self, Store};
+use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::{Api, Client};
+use serde_json::json;
+
+use crate::orders::Heard;
+
+/// Longest wait for the first list of services.
+const READY: Duration = Duration::from_mins(1);
+
+/// Jobs and services of one namespace.
+pub(crate) struct Cluster {
+    jobs: Api<ConfidentialJob>,
+    services: Store<ConfidentialService>,
+}
+
+/// Why the cluster did not do it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClusterError {
+    /// The API server.
+    #[error("failed to {0}: {1}")]
+    Api(&'static str, kube::Error),
+    /// No list of services came.
+    #[error("the services could not be listed in time")]
+    NotReady,
+}
+
+impl Cluster {
+    /// Watches the services of a namespace from now on.
+    pub(crate) fn watch(client: Client, namespace: &str) -> Self {
+        let (services, writer) = reflector::store();
+        let api = Api::<ConfidentialService>::namespaced(client.clone(), namespace);
+        let stream = watcher(api, watcher::Config::default())
+            .default_backoff()
+            .reflect(writer)
+            .applied_objects();
+        tokio::spawn(stream.for_each(|seen| async move {
+            if let Err(error) = seen {
+                tracing::warn!(%error, "failed to watch the services");
+            }
+        }));
+        Self {
+            jobs: Api::namespaced(client, namespace),
+            services,
+        }
+    }
+
+    /// Waits for the first list of services.
+    pub(crate) async fn ready(&self) -> Result<(), ClusterError> {
+        match tokio::time::timeout(READY, self.services.wait_until_ready()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(ClusterError::NotReady),
+        }
+    }
+
+    /// What is offered now.
+    pub(crate) fn services(&self, provider: PublicKey) -> Vec<Service> {
+        let services = self.services.state();
+        let offered = services
+            .iter()
+            .filter_map(|service| service.offered(provider));
+        offered.collect()
+    }
+
+    /// Creates the job of an order; whether it was not there before.
+    pub(crate) async fn create(&self, order: &Order, heard: Heard) -> Result<bool, ClusterError> {
+        let spec = ConfidentialJobSpec {
+            request: Request::from(order.event()),
+            cancel: false,
+        };
+        let mut object = ConfidentialJob::new(&order.object_name(), spec);
+        if heard == Heard::Publicly {
+            let heard = (HEARD_ANNOTATION.to_owned(), HEARD_PUBLIC.to_owned());
+            object.metadata.annotations = Some([heard].into());
+        }
+        // The operator would put it on first thing; here it costs no write.
+        object.metadata.finalizers = Some(vec![JOB_FINALIZER.to_owned()]);
+        match self.jobs.create(&PostParams::default(), &object).await {
+            Ok(_) => Ok(true),
+            Err(kube::Error::Api(error)) if error.code == 409 => Ok(false),
+            Err(error) => Err(ClusterError::Api("create the job", error)),
+        }
+    }
+
+    /// Cancels the job of an order, if it is there and `by` is its customer;
+    /// whether it was.
+    pub(crate) async fn cancel(&self, job: JobId, by: PublicKey) -> Result<bool, ClusterError> {
+        let name: String = format!("j-{job}").chars().take(42).collect();
+        let failed = |error| ClusterError::Api("cancel the job", error);
+        let Some(object) = self.jobs.get_opt(&name).await.map_err(failed)? else {
+            return Ok(false);
+        };
+        let request = &object.spec.request;
+        if request.id != job.to_string() || request.pubkey != by.to_string() {
+            return Ok(false);
+        }
+        let patch = Patch::Merge(json!({"spec": {"cancel": true}}));
+        let params = PatchParams::default();
+        self.jobs
+            .patch(&name, &params, &patch)
+            .await
+            .map_err(failed)?;
+        Ok(true)
+    }
+}
