@@ -52,7 +52,7 @@ fn dispatch() -> ExitCode {
         ["run"] => ExitCode::from(start().code()),
         // The agent starts itself again on the way into the sandbox.
         [sandbox::OUTER] => sandbox::outer(),
-        [sandbox::INNER] => sandbox::inner(),
+        [sandbox::INNER, spec] => sandbox::inner(spec),
         _ => {
             print!("{USAGE}");
             ExitCode::from(AgentExit::Defect.code())

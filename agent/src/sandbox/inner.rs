@@ -28,13 +28,13 @@ const RESULT: &str = "/cdvm/job/out/result";
 
 type Control = Arc<Mutex<UnixStream>>;
 
-/// Runs as the inner process; the second argument is the [`Spec`].
-pub(crate) fn inner() -> ExitCode {
+/// Runs as the inner process; `spec` is a [`Spec`] in JSON.
+pub(crate) fn inner(spec: &str) -> ExitCode {
     let Ok(control) = control_socket() else {
         return ExitCode::FAILURE;
     };
     let control = Arc::new(Mutex::new(control));
-    let ended = match run(&control) {
+    let ended = match run(spec, &control) {
         Ok(ended) => ended,
         Err(error) => Ended::NotStarted(error.to_string()),
     };
@@ -42,11 +42,10 @@ pub(crate) fn inner() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn run(control: &Control) -> io::Result<Ended> {
+fn run(spec: &str, control: &Control) -> io::Result<Ended> {
     // When the outer process goes, so do we, and the whole sandbox with us.
     set_pdeathsig(Signal::SIGKILL)?;
-    let spec = std::env::args().nth(2).unwrap_or_default();
-    let spec: Spec = serde_json::from_str(&spec)?;
+    let spec: Spec = serde_json::from_str(spec)?;
     let listener = UnixListener::bind(SOCKET)?;
     restrict::restrict()?;
     let ours = control.clone();

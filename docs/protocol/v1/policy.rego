@@ -352,31 +352,35 @@ plain_mounts := [
 	{"destination": "/dev/shm", "options": ["rbind"], "source": "/run/kata-containers/sandbox/shm", "type_": "bind"},
 ]
 
-sandbox_mounts := [copied("/etc/resolv.conf", "resolv.conf", ["rbind", "ro", "nosuid", "nodev", "noexec"])]
+# Read-only or not, and with which flags, differs between releases of containerd;
+# a copied file is the host's own in any case.
+file_options := {
+	["rbind", "ro"],
+	["rbind", "ro", "nosuid", "nodev", "noexec"],
+	["rbind", "rprivate", "ro"],
+	["rbind", "rprivate", "rw"],
+}
+
+sandbox_mounts := [copied("/etc/resolv.conf", "resolv.conf")]
 
 container_mounts := [
 	{"destination": "/sys/fs/cgroup", "options": ["nosuid", "noexec", "nodev", "relatime", "ro"], "source": "cgroup", "type_": "cgroup"},
 	{"destination": "/cdvm", "options": ["rbind", "rprivate", "rw"], "source": "/run/kata-containers/sandbox/ephemeral/cdvm", "type_": "bind"},
-	copied("/etc/hosts", "hosts", container_file(true)),
-	copied("/dev/termination-log", "termination-log", container_file(false)),
-	copied("/etc/hostname", "hostname", container_file(true)),
-	copied("/etc/resolv.conf", "resolv.conf", container_file(true)),
+	copied("/etc/hosts", "hosts"),
+	copied("/dev/termination-log", "termination-log"),
+	copied("/etc/hostname", "hostname"),
+	copied("/etc/resolv.conf", "resolv.conf"),
 ]
-
-# With a read-only root the kubelet's and containerd's files are read-only too,
-# but for the termination log.
-container_file(read_only) := ["rbind", "rprivate", "ro"] if read_only
-
-container_file(read_only) := ["rbind", "rprivate", "rw"] if not read_only
 
 expected_mounts := array.concat(plain_mounts, sandbox_mounts) if role == "sandbox"
 
 expected_mounts := array.concat(plain_mounts, container_mounts) if role != "sandbox"
 
 # A file copied into the guest for this container: only its random part is free.
-copied(destination, name, options) := {"destination": destination, "options": options, "source": source, "type_": "bind"} if {
+copied(destination, name) := {"destination": destination, "options": mount.options, "source": source, "type_": "bind"} if {
 	some mount in input.OCI.Mounts
 	mount.destination == destination
+	mount.options in file_options
 	source := mount.source
 	prefix := concat("", ["/run/kata-containers/shared/containers/", input.container_id, "-"])
 	startswith(source, prefix)
@@ -538,7 +542,7 @@ cpu_fits(cpu) if {
 	}
 }
 
-memory_fits(null)
+memory_fits(memory) if memory == null
 
 memory_fits(memory) if {
 	object.remove(memory, ["Limit", "Reservation", "Swap"]) == {"DisableOOMKiller": false, "Kernel": 0, "KernelTCP": 0, "Swappiness": 0}

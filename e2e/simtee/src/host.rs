@@ -267,7 +267,10 @@ fn send(sandbox: &str, name: &str, body: &Value) -> Result<()> {
             Err(error) if Instant::now() > deadline => {
                 return Err(error).context("the guest did not come up");
             }
-            Err(_) => std::thread::sleep(Duration::from_millis(5)),
+            Err(_) => match fs::read_to_string(state_dir(sandbox).join("failure")) {
+                Ok(why) => bail!("the guest did not come up: {why}"),
+                Err(_) => std::thread::sleep(Duration::from_millis(5)),
+            },
         }
     };
     stream.set_read_timeout(Some(BOOT_TIMEOUT))?;

@@ -217,9 +217,15 @@ impl Container<'_> {
         })
     }
 
+    /// containerd 1.6 mounts `/dev/shm` twice, a tmpfs and then the sandbox's; its
+    /// releases that Kata supports leave the first one out.
     fn mounts(&self) -> impl Iterator<Item = &Value> {
         let mounts = self.config.get("mounts").and_then(Value::as_array);
-        mounts.into_iter().flatten()
+        let first_shm = |mount: &Value| {
+            let text = |name: &str| mount.get(name).and_then(Value::as_str);
+            text("destination") == Some("/dev/shm") && text("type") == Some("tmpfs")
+        };
+        mounts.into_iter().flatten().filter(move |mount| !first_shm(mount))
     }
 
     /// A mount as the guest sees it: what lies on the host is replaced by what

@@ -1,0 +1,244 @@
+//! A provider: a namespace with the chart installed, a key, relays and a blob
+//! server of its own.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use crds::{ConfidentialJob, ConfidentialService};
+use dvm::Keys;
+use job::Event;
+use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
+use kube::api::{ListParams, ObjectMeta, PostParams};
+use kube::{Api, Client, Config};
+use serde_json::json;
+
+use crate::blossom::DevBlossom;
+use crate::relay::DevRelay;
+use crate::wait::until;
+use crate::world::{NODE, World};
+
+/// How long the operator and the bridge may take to start.
+const START: Duration = Duration::from_mins(1);
+
+/// A provider that is up.
+pub struct Provider {
+    /// The world it lives in.
+    pub world: World,
+    /// Its namespace.
+    pub namespace: String,
+    /// O.
+    pub keys: Keys,
+    /// Its relays: two, so that a quorum is two.
+    pub relays: [DevRelay; 2],
+    /// Its blob server.
+    pub blobs: DevBlossom,
+    /// Kubernetes, as administrator.
+    pub client: Client,
+}
+
+impl Provider {
+    /// Relays, blob server, key and namespace, but no operator: what a hostile
+    /// provider starts from.
+    pub async fn bare(name: &str) -> anyhow::Result<Self> {
+        ::relay::install_crypto_provider();
+        let world = World::from_env()?;
+        let client = client(&world).await?;
+        let provider = Self {
+            namespace: format!("t-{name}"),
+            keys: Keys::generate(),
+            relays: [
+                DevRelay::start(NODE, 0).await?,
+                DevRelay::start(NODE, 0).await?,
+            ],
+            blobs: DevBlossom::start(NODE, 0).await?,
+            client,
+            world,
+        };
+        let namespaces: Api<Namespace> = Api::all(provider.client.clone());
+        let metadata = ObjectMeta {
+            name: Some(provider.namespace.clone()),
+            ..ObjectMeta::default()
+        };
+        let namespace = Namespace {
+            metadata,
+            ..Namespace::default()
+        };
+        let created = namespaces.create(&PostParams::default(), &namespace).await;
+        created.context("failed to create the namespace")?;
+        Ok(provider)
+    }
+
+    /// A provider with the chart installed and both example services offered.
+    pub async fn start(name: &str) -> anyhow::Result<Self> {
+        let provider = Self::bare(name).await?;
+        provider.install().await?;
+        for service in ["analyse", "redact"] {
+            provider.apply_service(service).await?;
+        }
+        Ok(provider)
+    }
+
+    /// Installs the chart, with development settings.
+    pub async fn install(&self) -> anyhow::Result<()> {
+        let secret = Secret {
+            metadata: ObjectMeta {
+                name: Some("nostr-key".to_owned()),
+                ..ObjectMeta::default()
+            },
+            string_data: Some(BTreeMap::from([(
+                "nsec".to_owned(),
+                self.keys.expose_nsec().to_string(),
+            )])),
+            ..Secret::default()
+        };
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
+        secrets.create(&PostParams::default(), &secret).await?;
+        let values = json!({
+            "provider": {"existingSecret": "nostr-key"},
+            "relays": self.relay_urls(),
+            "images": {
+                "operator": self.world.image("operator")?,
+                "bridge": self.world.image("bridge")?,
+                "agent": self.world.image("agent")?,
+            },
+            "simulated": {"accept": true},
+            "allowPlainRelays": true,
+            "log": "info,operator=debug",
+            "trust": std::fs::read_to_string(self.world.trust())?,
+        });
+        let chart = self.world.root.join("charts/confidential-dvm");
+        let output = self.world.try_tool(
+            "helm",
+            &[
+                "install",
+                "cdvm",
+                chart.to_str().context("the checkout's path is not UTF-8")?,
+                "--namespace",
+                &self.namespace,
+                "--values",
+                "-",
+            ],
+            &values.to_string(),
+        )?;
+        anyhow::ensure!(
+            output.status.success(),
+            "failed to install the chart: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(())
+    }
+
+    /// Applies an example with our blob server, and waits until it is offered.
+    pub async fn apply_service(&self, name: &str) -> anyhow::Result<ConfidentialService> {
+        self.apply_changed_service(name, |_| {}).await
+    }
+
+    /// Applies an example after a change, and waits until it is offered.
+    pub async fn apply_changed_service(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut ConfidentialService),
+    ) -> anyhow::Result<ConfidentialService> {
+        let mut service = self.example(name)?;
+        change(&mut service);
+        let name = service.metadata.name.clone().unwrap_or_default();
+        let api = self.services();
+        api.create(&PostParams::default(), &service)
+            .await
+            .context("failed to apply the service")?;
+        let offered = |service: &ConfidentialService| {
+            let status = service.status.clone().unwrap_or_default();
+            let mut conditions = status.conditions.iter();
+            conditions.any(|c| c.type_ == "Offered" && c.status == "True")
+        };
+        let look = || async { Ok(api.get(&name).await?) };
+        until("the offer", START, look, offered).await
+    }
+
+    /// An example's `service.yaml` with real digests and our blob server.
+    pub fn example(&self, name: &str) -> anyhow::Result<ConfidentialService> {
+        let path = self
+            .world
+            .root
+            .join(format!("target/examples/{name}/service.yaml"));
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("failed to read {}: run `make images`", path.display()))?;
+        let mut service: ConfidentialService =
+            serde_saphyr::from_str(&text).context("failed to read the example")?;
+        service.spec.terms.blob_servers = vec![self.blobs.url().to_owned()];
+        Ok(service)
+    }
+
+    /// URLs of its relays.
+    pub fn relay_urls(&self) -> Vec<String> {
+        self.relays
+            .iter()
+            .map(|relay| relay.url().to_owned())
+            .collect()
+    }
+
+    /// Everything its relays hold, each event once.
+    pub async fn events(&self) -> Vec<Event> {
+        let mut events = self.relays[0].events().await;
+        for event in self.relays[1].events().await {
+            if !events.iter().any(|seen| seen.id == event.id) {
+                events.push(event);
+            }
+        }
+        events
+    }
+
+    /// Its services.
+    pub fn services(&self) -> Api<ConfidentialService> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Its jobs.
+    pub fn jobs(&self) -> Api<ConfidentialJob> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Its pods.
+    pub fn pods(&self) -> Api<Pod> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Pods of jobs.
+    pub async fn job_pods(&self) -> anyhow::Result<Vec<Pod>> {
+        let list = ListParams::default().labels("cdvm.dev/job");
+        Ok(self.pods().list(&list).await?.items)
+    }
+
+    /// A job, once it ended.
+    pub async fn ended(&self, name: &str, limit: Duration) -> anyhow::Result<ConfidentialJob> {
+        let jobs = self.jobs();
+        let look = || async { Ok(jobs.get(name).await?) };
+        until("the end of the job", limit, look, |job| {
+            job.status
+                .as_ref()
+                .is_some_and(|status| status.ending.is_some())
+        })
+        .await
+    }
+
+    /// A job, once it was seen destroyed.
+    pub async fn destroyed(&self, name: &str, limit: Duration) -> anyhow::Result<ConfidentialJob> {
+        let jobs = self.jobs();
+        let look = || async { Ok(jobs.get(name).await?) };
+        until("the destruction of the job", limit, look, |job| {
+            job.status
+                .as_ref()
+                .is_some_and(|status| status.destroyed_at.is_some())
+        })
+        .await
+    }
+}
+
+async fn client(world: &World) -> anyhow::Result<Client> {
+    let kubeconfig = kube::config::Kubeconfig::read_from(world.kubeconfig())
+        .context("failed to read the world's kubeconfig")?;
+    let options = kube::config::KubeConfigOptions::default();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+    Client::try_from(config).context("failed to use the world's kubeconfig")
+}

@@ -1,0 +1,423 @@
+//! Lives of jobs, told as sights and plans. The world here does what plans say,
+//! and sometimes crashes in the middle; the snapshots are meant to be read.
+
+use std::fmt::Write as _;
+
+use job::{
+    Action, Admission, Admitted, Attempt, Ending, Event, ImageRef, Job, JobId, Observed, Order,
+    Pod, PodState, PublicKey, Record, Rejected, Terms, Timestamp, Verdict, Wish, plan,
+};
+
+const START: u64 = 1_790_000_000;
+const KEY: PublicKey = PublicKey::from_bytes([1; 32]);
+
+fn image(name: &str, byte: &str) -> ImageRef {
+    let text = format!("registry.example/{name}@sha256:{}", byte.repeat(32));
+    text.parse().unwrap()
+}
+
+fn terms() -> Terms {
+    serde_json::from_value(serde_json::json!({
+        "workload": {
+            "image": image("analyse", "91"), "imageEnv": [], "argv": ["/analyse"], "env": [],
+        },
+        "params": [],
+        "input": {"maxBytes": 1000, "waitSeconds": 60, "chat": false},
+        "output": {"from": "stdout", "maxBytes": 1000},
+        "network": {"allow": []},
+        "secrets": [],
+        "resources": {"vcpus": 2, "memoryMiB": 3072},
+        "timeoutSeconds": 300,
+        "blobServers": [],
+        "kbs": null,
+    }))
+    .unwrap()
+}
+
+fn order() -> Order {
+    let tag = |name: &str, value: String| vec![name.to_owned(), value];
+    let event = Event {
+        id: JobId::from_bytes([2; 32]),
+        pubkey: PublicKey::from_bytes([3; 32]),
+        created_at: START,
+        kind: 5999,
+        tags: vec![
+            tag("p", "04".repeat(32)),
+            tag("challenge", "05".repeat(32)),
+            tag("relays", "wss://relay.example".to_owned()),
+            tag("expiration", (START + 3600).to_string()),
+            tag("offer", "0f".repeat(32)),
+        ],
+        content: String::new(),
+        sig: "00".repeat(64),
+    };
+    Order::from_event(event, |_| true).unwrap()
+}
+
+/// What happens in a round between two looks.
+#[derive(Clone, Copy)]
+enum Crash {
+    No,
+    /// The operator dies after this many actions.
+    After(usize),
+}
+
+struct World {
+    job: Job,
+    seen: Observed,
+    now: u64,
+    pods_ever: Vec<Attempt>,
+    text: String,
+}
+
+impl World {
+    fn new() -> Self {
+        let admitted = Admitted {
+            order: order(),
+            service: "analyse".to_owned(),
+            terms: terms(),
+            agent: image("agent", "77"),
+            start_within_secs: 120,
+        };
+        Self {
+            job: Job {
+                admission: Admission::Admitted(Box::new(admitted)),
+                wish: Wish::Run,
+                finalizer: false,
+                record: Record::default(),
+            },
+            seen: Observed::default(),
+            now: START,
+            pods_ever: Vec::new(),
+            text: String::new(),
+        }
+    }
+
+    fn note(&mut self, text: &str) {
+        writeln!(self.text, "       -- {text}").unwrap();
+    }
+
+    fn later(&mut self, secs: u64) {
+        self.now += secs;
+    }
+
+    fn pod(&mut self, state: PodState) {
+        self.seen.pods.last_mut().unwrap().state = state;
+    }
+
+    fn accept_evidence(&mut self) {
+        self.seen.verdict = Verdict::Accepted {
+            key: KEY,
+            simulated: false,
+        };
+    }
+
+    fn round(&mut self) {
+        self.round_with(Crash::No);
+    }
+
+    /// One round: look, plan, do.
+    fn round_with(&mut self, crash: Crash) {
+        let plan = plan(&self.job, &self.seen, Timestamp::from_secs(self.now));
+        let sees: Vec<String> = self
+            .seen
+            .pods
+            .iter()
+            .map(|pod| format!("pod {} {:?}", pod.attempt, pod.state))
+            .collect();
+        let sees = if sees.is_empty() {
+            "no pod".to_owned()
+        } else {
+            sees.join(", ")
+        };
+        writeln!(self.text, "{:>5} s  sees {sees}", self.now - START).unwrap();
+        let most = match crash {
+            Crash::No => usize::MAX,
+            Crash::After(actions) => actions,
+        };
+        for (done, action) in plan.actions.iter().enumerate() {
+            if done == most {
+                writeln!(self.text, "         CRASH").unwrap();
+                return;
+            }
+            self.carry_out(action);
+        }
+        for reason in &plan.why {
+            writeln!(self.text, "         why  {}: {}", reason.word, reason.text).unwrap();
+        }
+        if let Some(wake) = plan.wake {
+            let secs = wake.as_secs().saturating_sub(self.now);
+            writeln!(self.text, "         wake in {secs} s").unwrap();
+        }
+    }
+
+    fn carry_out(&mut self, action: &Action) {
+        let did = match action {
+            Action::HoldFinalizer => {
+                self.job.finalizer = true;
+                "hold the finalizer".to_owned()
+            }
+            Action::Record(record) => {
+                let before = self.job.record.phase();
+                assert!(!before.is_terminal() || before == record.phase(), "terminal is for ever");
+                self.job.record = (**record).clone();
+                format!("record {}", record.phase())
+            }
+            Action::Grant(_) => "grant".to_owned(),
+            Action::CreatePod(manifest) => {
+                let attempt = manifest.deployment().attempt;
+                assert!(!self.pods_ever.contains(&attempt), "one pod per attempt");
+                self.pods_ever.push(attempt);
+                self.seen.pods.push(Pod {
+                    uid: format!("uid-{attempt}"),
+                    attempt,
+                    state: PodState::Waiting(String::new()),
+                });
+                format!("create pod {attempt}")
+            }
+            Action::DeletePod { uid } => {
+                self.seen.pods.retain(|pod| pod.uid != *uid);
+                format!("delete pod {uid}")
+            }
+            Action::Revoke => "revoke".to_owned(),
+            Action::Announce(announcement) => {
+                assert!(self.job.record.recorded_at(*announcement).is_some(), "recorded first");
+                format!("tell {announcement:?}")
+            }
+            Action::RecordAnnounced(announcement) => {
+                self.job.record.announced.push(*announcement);
+                format!("record that {announcement:?} was told")
+            }
+            Action::ReleaseFinalizer => {
+                assert!(self.seen.pods.is_empty(), "nothing is left");
+                self.job.finalizer = false;
+                "release the finalizer".to_owned()
+            }
+        };
+        writeln!(self.text, "         {did}").unwrap();
+    }
+
+    /// Rounds until nothing changes any more.
+    fn settle(&mut self) {
+        for _ in 0..10 {
+            let before = self.job.record.clone();
+            let pods = self.seen.pods.len();
+            self.round();
+            if self.job.record == before && self.seen.pods.len() == pods {
+                return;
+            }
+        }
+        panic!("the job does not settle:\n{}", self.text);
+    }
+
+    fn running() -> Self {
+        let mut world = Self::new();
+        world.round();
+        world.later(1);
+        world.pod(PodState::Running);
+        world.round();
+        world.later(1);
+        world.accept_evidence();
+        world.round();
+        world
+    }
+
+    fn ending(&self) -> Option<Ending> {
+        self.job.record.ended.as_ref().map(|ended| ended.ending)
+    }
+}
+
+#[test]
+fn a_job_runs_and_is_destroyed() {
+    let mut world = World::running();
+    world.later(1);
+    world.seen.input_accepted = true;
+    world.round();
+    world.later(2);
+    world.pod(PodState::Exited(0));
+    world.settle();
+    assert_eq!(world.ending(), Some(Ending::Received));
+    insta::assert_snapshot!(world.text);
+}
+
+#[test]
+fn a_crash_between_record_and_create_loses_the_attempt() {
+    let mut world = World::new();
+    world.round_with(Crash::After(2));
+    world.later(1);
+    world.note("the operator is back");
+    world.round();
+    world.round();
+    assert_eq!(world.pods_ever, [Attempt::try_from(2).unwrap()]);
+    insta::assert_snapshot!(world.text);
+}
+
+#[test]
+fn a_crash_after_create_finds_the_pod_again() {
+    let mut world = World::new();
+    world.round_with(Crash::After(3));
+    world.later(1);
+    world.note("the operator is back");
+    world.round();
+    world.round();
+    assert_eq!(world.pods_ever, [Attempt::FIRST]);
+    insta::assert_snapshot!(world.text);
+}
+
+#[test]
+fn a_pod_that_was_slow_to_appear_is_deleted_as_a_stray() {
+    let mut world = World::new();
+    world.round_with(Crash::After(2));
+    world.round();
+    world.note("the create of attempt 1 arrives after all");
+    world.seen.pods.push(Pod {
+        uid: "uid-late".to_owned(),
+        attempt: Attempt::FIRST,
+        state: PodState::Waiting(String::new()),
+    });
+    world.round();
+    assert_eq!(world.seen.pods.len(), 1);
+    insta::assert_snapshot!(world.text);
+}
+
+#[test]
+fn a_guest_that_refuses_ends_the_job() {
+    let mut world = World::new();
+    world.round();
+    world.later(2);
+    let message = "PERMISSION_DENIED: CreateContainerRequest is blocked by policy";
+    world.pod(PodState::Refused(message.to_owned()));
+    world.settle();
+    assert_eq!(world.ending(), Some(Ending::GuestRefused));
+    insta::assert_snapshot!(world.text);
+}
+
+#[test]
+fn a_pod_that_does_not_start_ends_the_job() {
+    let mut world = World::new();
+    world.round();
+    world.later(60);
+    world.pod(PodState::Waiting("ErrImagePull: not found".to_owned()));
+    world.round();
+    world.later(60);
+    world.settle();
+    assert_eq!(world.ending(), Some(Ending::NeverStarted));
+    insta::assert_snapshot!(world.text);
+}
+
+#[test]
+fn a_pod_deleted_by_others_is_lost_and_not_repeated() {
+    let mut world = World::running();
+    world.later(5);
+    world.seen.pods.clear();
+    world.settle();
+    assert_eq!(world.ending(), Some(Ending::PodLost));
+    assert_eq!(world.pods_ever.len(), 1);
+    insta::assert_snapshot!(world.text);
+}
+
+#[test]
+fn no_input_ends_the_job() {
+    let mut world = World::running();
+    world.later(60);
+    world.pod(PodState::Exited(12));
+    world.settle();
+    assert_eq!(world.ending(), Some(Ending::NoInput));
+    insta::assert_snapshot!(world.text);
+}
+
+#[test]
+fn a_job_ends_by_its_deadline() {
+    let mut world = World::running();
+    let attempt = world.job.record.attempt.clone().unwrap();
+    world.now = attempt.not_after.as_secs();
+    world.settle();
+    assert_eq!(world.ending(), Some(Ending::Deadline));
+    insta::assert_snapshot!(world.text);
+}
+
+#[test]
+fn a_customer_cancels() {
+    let mut world = World::running();
+    world.later(1);
+    world.job.wish = Wish::Cancel;
+    world.settle();
+    assert_eq!(world.ending(), Some(Ending::ByCustomer));
+    insta::assert_snapshot!(world.text);
+}
+
+#[test]
+fn a_cancelled_order_never_starts() {
+    let mut world = World::new();
+    world.job.wish = Wish::Cancel;
+    world.settle();
+    assert_eq!(world.ending(), Some(Ending::ByCustomer));
+    assert!(world.pods_ever.is_empty());
+}
+
+#[test]
+fn a_deleted_job_leaves_nothing_behind() {
+    let mut world = World::running();
+    world.later(1);
+    world.job.wish = Wish::Delete;
+    world.settle();
+    assert!(!world.job.finalizer);
+    insta::assert_snapshot!(world.text);
+}
+
+#[test]
+fn a_deleted_job_does_not_wait_for_relays_for_ever() {
+    let mut world = World::running();
+    world.job.wish = Wish::Delete;
+    world.note("relays are away: telling fails each time");
+    world.round_with(Crash::After(2));
+    world.later(61);
+    // Record that it is gone, release, and only then try to tell.
+    world.round_with(Crash::After(2));
+    assert!(!world.job.finalizer);
+    insta::assert_snapshot!(world.text);
+}
+
+#[test]
+fn a_rejected_order_starts_nothing() {
+    let mut world = World::new();
+    world.job.admission = Admission::Rejected(Rejected {
+        ending: Ending::NoSuchOffer,
+        message: "no service here makes this offer".to_owned(),
+    });
+    world.settle();
+    assert_eq!(world.ending(), Some(Ending::NoSuchOffer));
+    assert!(world.pods_ever.is_empty() && !world.job.finalizer);
+    insta::assert_snapshot!(world.text);
+}
+
+#[test]
+fn evidence_that_is_refused_ends_nothing_by_itself() {
+    let mut world = World::new();
+    world.round();
+    world.pod(PodState::Running);
+    world.seen.verdict = Verdict::Refused {
+        check: "HOST_DATA: expected aa, seen bb".to_owned(),
+    };
+    world.settle();
+    assert_eq!(world.ending(), None);
+    world.pod(PodState::Exited(12));
+    world.settle();
+    let ended = world.job.record.ended.as_ref().unwrap();
+    assert_eq!(ended.ending, Ending::NoInput);
+    assert!(ended.message.contains("HOST_DATA"));
+}
+
+#[test]
+fn what_ended_stays_ended() {
+    let mut world = World::running();
+    world.pod(PodState::Exited(0));
+    world.settle();
+    let record = world.job.record.clone();
+    for wish in [Wish::Cancel, Wish::Delete] {
+        world.job.wish = wish;
+        world.later(10);
+        world.settle();
+        assert_eq!(world.job.record.ended, record.ended);
+    }
+}
