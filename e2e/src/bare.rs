@@ -5,15 +5,22 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
+use dvm::input::Start;
 use dvm::order::{NewOrder, sign_order};
-use dvm::{Keys, Rumor, open};
-use job::{Attempt, Attestation, Deployment, Event, Manifest, Offer, Order, Timestamp};
+use dvm::outcome::{Outcome, Received};
+use dvm::payload::Payload;
+use dvm::{Keys, Rumor, open, wrap};
+use job::{
+    Accepted, Attempt, Attestation, Deployment, Event, Manifest, Offer, Order, PublicKey,
+    Simulated, Timestamp, Trust, accept,
+};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::PostParams;
 use relay::{Filter, Inbox, Plain, Relays};
 
 use crate::provider::Provider;
+use crate::world::World;
 
 /// The time.
 pub fn now() -> Timestamp {
@@ -68,6 +75,83 @@ impl Provider {
     pub async fn launch(&self, pod: &Pod) -> anyhow::Result<Pod> {
         let created = self.pods().create(&PostParams::default(), pod).await;
         created.context("failed to create the pod")
+    }
+}
+
+/// A customer in this process, up to the result: for scenarios that look at the
+/// provider's side.
+pub struct HandCustomer {
+    /// C.
+    pub keys: Keys,
+    /// The order.
+    pub order: Order,
+    /// What the customer hears.
+    pub ears: Ears,
+    offer: Offer,
+}
+
+impl HandCustomer {
+    /// Signs an order for an offer and listens.
+    pub async fn new(provider: &Provider, offer: &Offer) -> anyhow::Result<Self> {
+        let keys = Keys::generate();
+        Ok(Self {
+            order: provider.order(&keys, offer)?,
+            ears: Ears::new(provider, &keys).await?,
+            offer: offer.clone(),
+            keys,
+        })
+    }
+
+    /// Sends the order, sealed to the provider.
+    pub async fn send_order(&self, provider: &Provider) -> anyhow::Result<()> {
+        let rumor = dvm::order::private_order(&self.order, now());
+        self.tell(&rumor, provider.keys.public_key()).await
+    }
+
+    /// Waits for a machine and accepts it.
+    pub async fn accept(&mut self, world: &World, limit: Duration) -> anyhow::Result<Accepted> {
+        let attestation = self.ears.attestation(limit).await?;
+        let trust = std::fs::read_to_string(world.trust())?;
+        let trust = Trust::parse(&trust, Simulated::Accepted)?;
+        Ok(accept(
+            &attestation,
+            &self.order,
+            &self.offer,
+            &trust,
+            now(),
+        )?)
+    }
+
+    /// Seals data to a machine.
+    pub async fn send(&self, key: PublicKey, data: &[u8]) -> anyhow::Result<Start> {
+        let start = Start {
+            inputs: vec![Payload::inline(data)],
+            params: Vec::new(),
+        };
+        self.tell(&start.to_rumor(&self.order, key, now()), key)
+            .await?;
+        Ok(start)
+    }
+
+    /// Waits for the result and acknowledges it.
+    pub async fn receive(&mut self, limit: Duration) -> anyhow::Result<Vec<u8>> {
+        let rumor = self.ears.hear(self.order.kind() + 1000, limit).await?;
+        let outcome = Outcome::from_rumor(&rumor, &self.order)?;
+        let received = Received {
+            output: outcome.payload.digest(),
+        };
+        let receipt = received.to_rumor(&self.order, rumor.pubkey, now());
+        self.tell(&receipt, rumor.pubkey).await?;
+        match outcome.payload {
+            Payload::Inline(data) => Ok(data.to_vec()),
+            Payload::Blob(_) => anyhow::bail!("the result is a blob"),
+        }
+    }
+
+    async fn tell(&self, rumor: &Rumor, reader: PublicKey) -> anyhow::Result<()> {
+        let event = wrap(rumor, &self.keys, reader, now())?;
+        self.ears.relays.publish(&event).await?;
+        Ok(())
     }
 }
 

@@ -28,10 +28,17 @@ pub struct World {
 impl World {
     /// The world of this process.
     pub fn from_env() -> anyhow::Result<Self> {
-        let logs = std::env::var_os(VARIABLE).map(PathBuf::from).with_context(|| {
-            format!("{VARIABLE} is not set: these tests need a cluster; run them with `make test`")
-        })?;
-        let state = logs.parent().context("the log directory has no parent")?.to_owned();
+        let logs = std::env::var_os(VARIABLE)
+            .map(PathBuf::from)
+            .with_context(|| {
+                format!(
+                    "{VARIABLE} is not set: these tests need a cluster; run them with `make test`"
+                )
+            })?;
+        let state = logs
+            .parent()
+            .context("the log directory has no parent")?
+            .to_owned();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let root = root.canonicalize().context("failed to find the checkout")?;
         let list = root.join("target/images/images.env");

@@ -5,3 +5,4 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod guest;
+mod operator;
