@@ -159,7 +159,10 @@ impl World {
             }
             Action::Record(record) => {
                 let before = self.job.record.phase();
-                assert!(!before.is_terminal() || before == record.phase(), "terminal is for ever");
+                assert!(
+                    !before.is_terminal() || before == record.phase(),
+                    "terminal is for ever"
+                );
                 self.job.record = (**record).clone();
                 format!("record {}", record.phase())
             }
@@ -181,7 +184,10 @@ impl World {
             }
             Action::Revoke => "revoke".to_owned(),
             Action::Announce(announcement) => {
-                assert!(self.job.record.recorded_at(*announcement).is_some(), "recorded first");
+                assert!(
+                    self.job.record.recorded_at(*announcement).is_some(),
+                    "recorded first"
+                );
                 format!("tell {announcement:?}")
             }
             Action::RecordAnnounced(announcement) => {

@@ -354,12 +354,9 @@ plain_mounts := [
 
 # Read-only or not, and with which flags, differs between releases of containerd;
 # a copied file is the host's own in any case.
-file_options := {
-	["rbind", "ro"],
-	["rbind", "ro", "nosuid", "nodev", "noexec"],
-	["rbind", "rprivate", "ro"],
-	["rbind", "rprivate", "rw"],
-}
+file_options := {["rbind", "ro"], ["rbind", "ro", "nosuid", "nodev", "noexec"]} if role == "sandbox"
+
+file_options := {["rbind", "rprivate", "ro"], ["rbind", "rprivate", "rw"]} if role != "sandbox"
 
 sandbox_mounts := [copied("/etc/resolv.conf", "resolv.conf")]
 

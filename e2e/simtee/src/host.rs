@@ -53,25 +53,20 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
             &json!({"container_id": call.id()}),
         ),
         "kill" => signal(&call),
+        "delete" => return delete(&call, arguments),
         _ => return runc(arguments),
     };
-    match (result, call.command.as_str()) {
-        (Ok(Stdio3::Dropped), _) => create_silently(arguments),
-        (Ok(Stdio3::Kept), _) => runc(arguments),
-        (Err(error), _) => {
+    match result {
+        Ok(()) if call.command == "create" => create_silently(arguments),
+        Ok(()) => runc(arguments),
+        Err(error) => {
             call.report(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
-/// Whether the container's output may leave the guest.
-enum Stdio3 {
-    Kept,
-    Dropped,
-}
-
-fn create(call: &Call) -> Result<Stdio3> {
+fn create(call: &Call) -> Result<()> {
     let bundle = call.bundle.as_deref().context("create without --bundle")?;
     let path = bundle.join("config.json");
     let text = fs::read_to_string(&path).context("failed to read the bundle's config.json")?;
@@ -89,14 +84,26 @@ fn create(call: &Call) -> Result<Stdio3> {
             .annotation("io.kubernetes.cri.sandbox-id")
             .context("a container without sandbox")?
             .to_owned();
-        for request in container.requests() {
-            ask_guest(&sandbox, &request)?;
+        for Request { name, body } in container.requests() {
+            send(&sandbox, name, &body)?;
         }
         remember(call.id(), &sandbox)?;
         drop_mount(&mut config, "/dev/termination-log");
     }
-    fs::write(&path, config.to_string()).context("failed to write the bundle's config.json")?;
-    Ok(Stdio3::Dropped)
+    fs::write(&path, config.to_string()).context("failed to write the bundle's config.json")
+}
+
+/// Deletes a container, and with a sandbox everything its guest left.
+fn delete(call: &Call, arguments: &[String]) -> ExitCode {
+    match Command::new("runc").args(arguments).status() {
+        Ok(status) if status.success() => {
+            // One of the two is there, or neither after a crash.
+            drop(fs::remove_file(containers().join(call.id())));
+            drop(fs::remove_dir_all(state_dir(call.id())));
+            ExitCode::SUCCESS
+        }
+        _ => ExitCode::FAILURE,
+    }
 }
 
 /// Starts a container; a sandbox has to come up and to accept itself first.
@@ -227,7 +234,7 @@ fn drop_mount(config: &mut Value, destination: &str) {
     }
 }
 
-fn signal(call: &Call) -> Result<Stdio3> {
+fn signal(call: &Call) -> Result<()> {
     let signal = call.operands.get(1).map_or("SIGTERM", String::as_str);
     let number = match signal.trim_start_matches("SIG") {
         "TERM" => 15,
@@ -236,29 +243,29 @@ fn signal(call: &Call) -> Result<Stdio3> {
     };
     // A sandbox's own end is the host's to decide: it can always stop a machine.
     if state_dir(call.id()).join("requests.json").exists() {
-        return Ok(Stdio3::Kept);
+        return Ok(());
     }
     let body = json!({"container_id": call.id(), "exec_id": call.id(), "signal": number});
     ask(call.id(), "SignalProcessRequest", &body)
 }
 
 /// Asks the guest of a container that exists.
-fn ask(id: &str, name: &str, body: &Value) -> Result<Stdio3> {
+fn ask(id: &str, name: &str, body: &Value) -> Result<()> {
     let sandbox = fs::read_to_string(containers().join(id)).unwrap_or_else(|_| id.to_owned());
     // A guest that is gone stops nobody from cleaning up after it.
     if name == "SignalProcessRequest" && !state_dir(&sandbox).join("guest.sock").exists() {
-        return Ok(Stdio3::Kept);
+        return Ok(());
     }
-    send(&sandbox, name, body)?;
-    Ok(Stdio3::Kept)
+    send(&sandbox, name, body)
 }
 
-fn ask_guest(sandbox: &str, request: &Request) -> Result<()> {
-    send(sandbox, request.name, &request.body)
-}
-
-/// One request, one answer: a line of JSON each way.
+/// One request, one answer: a line of JSON each way. Kept beside the guest for as
+/// long as it lives, as Kata's agent keeps its policy log when debugging.
 fn send(sandbox: &str, name: &str, body: &Value) -> Result<()> {
+    let log = state_dir(sandbox).join("policy.jsonl");
+    let log = fs::OpenOptions::new().create(true).append(true).open(log);
+    let kept = log.and_then(|mut log| writeln!(log, "{}", json!({"kind": name, "request": body})));
+    drop(kept);
     let socket = state_dir(sandbox).join("guest.sock");
     let deadline = Instant::now() + BOOT_TIMEOUT;
     let mut stream = loop {

@@ -225,7 +225,10 @@ impl Container<'_> {
             let text = |name: &str| mount.get(name).and_then(Value::as_str);
             text("destination") == Some("/dev/shm") && text("type") == Some("tmpfs")
         };
-        mounts.into_iter().flatten().filter(move |mount| !first_shm(mount))
+        mounts
+            .into_iter()
+            .flatten()
+            .filter(move |mount| !first_shm(mount))
     }
 
     /// A mount as the guest sees it: what lies on the host is replaced by what

@@ -1,0 +1,263 @@
+//! Arguments as they are typed. What they mean together is decided in
+//! `settings.rs` and by the commands. No `Debug`: some of them are secret.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+use crate::exit::EXIT_CODES;
+
+/// Give data to an algorithm without giving it to its provider: order a job, verify the machine that runs it,
+/// and only then send the data, sealed to that one machine.
+#[derive(Parser)]
+#[command(name = "cdvm", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[expect(clippy::struct_excessive_bools, reason = "flags, as they are typed")]
+#[derive(ClapArgs)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Global {
+    /// Relay to use, 1 to 8; repeat it
+    #[arg(
+        long = "relay",
+        value_name = "URL",
+        global = true,
+        env = "CDVM_RELAYS",
+        value_delimiter = ','
+    )]
+    pub(crate) relays: Vec<String>,
+    /// What to take for true, instead of what ships and your own trust.toml
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) trust: Option<PathBuf>,
+    /// For development: accept machines without hardware. Nothing is confidential then
+    #[arg(
+        long = "accept-simulated-evidence-nothing-is-confidential",
+        global = true
+    )]
+    pub(crate) accept_simulated: bool,
+    /// For development: use ws://, http:// and private addresses
+    #[arg(long, global = true)]
+    pub(crate) allow_plain_relays: bool,
+    /// One JSON object per line on stdout; lines for people go to stderr
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Where jobs are kept [default: $XDG_DATA_HOME/cdvm or ~/.local/share/cdvm]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) state: Option<PathBuf>,
+    /// Your key [default: a fresh one per job]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) key: Option<PathBuf>,
+    /// Show what the program does, on stderr
+    #[arg(long, global = true)]
+    pub(crate) debug: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Make or show a key of your own
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+    /// List what providers offer
+    Offers(Offers),
+    /// Do it all: request, verify, send, save the result
+    Run(Run),
+    /// Order a job; no data leave
+    Request(Request),
+    /// Verify the machine that answered an order
+    Verify(Verify),
+    /// Send the data to the verified machine
+    Send(Send),
+    /// Follow a job
+    Watch(Watch),
+    /// Wait for the result of a job and save it
+    Result(ResultArgs),
+    /// Cancel an order
+    Cancel(Cancel),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key; the secret goes into a file that only you can read
+    New {
+        /// Where it goes; `-` prints the secret [default: key.nsec where jobs are kept]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Show the public key (npub) of a key file
+    Show {
+        file: PathBuf,
+        /// Print the secret key instead
+        #[arg(long)]
+        secret: bool,
+    },
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Offers {
+    /// Offers of this name only
+    pub(crate) service: Option<String>,
+    /// Offers of this provider only
+    #[arg(long, value_name = "NPUB|HEX")]
+    pub(crate) provider: Option<String>,
+    /// Show ids, parameters and limits too
+    #[arg(long)]
+    pub(crate) verbose: bool,
+}
+
+/// What is ordered.
+#[derive(ClapArgs)]
+pub(crate) struct Wanted {
+    /// Name of a service, or id of an offer
+    #[arg(value_name = "SERVICE|OFFER-ID")]
+    pub(crate) service: String,
+    /// By this provider
+    #[arg(long, value_name = "NPUB|HEX")]
+    pub(crate) provider: Option<String>,
+    /// Parameter everybody may see; repeat it, for more values too
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub(crate) params: Vec<String>,
+    /// Publish the order for everybody to see, instead of sealing it to the provider
+    #[arg(long)]
+    pub(crate) public: bool,
+    /// The order is good for this long
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    pub(crate) expires: u64,
+}
+
+/// What is sent, sealed to the machine.
+#[derive(ClapArgs)]
+pub(crate) struct Data {
+    /// File to send, `-` for stdin; repeat it
+    #[arg(long = "input", value_name = "FILE")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Parameter only the machine may see; @FILE reads it from a file
+    #[arg(long = "secret-param", value_name = "NAME=VALUE|NAME=@FILE")]
+    pub(crate) secret_params: Vec<String>,
+}
+
+/// Where the result goes.
+#[derive(ClapArgs)]
+pub(crate) struct Target {
+    /// Where the result goes, `-` for stdout
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Do not wait for the provider's word that the machine is gone
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+/// How long to wait.
+#[derive(ClapArgs)]
+pub(crate) struct Patience {
+    /// Give up after this long [default: when the order expires]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<u64>,
+}
+
+/// How much to show of a verdict.
+#[derive(ClapArgs)]
+pub(crate) struct Detail {
+    /// Show every check, with what was expected and seen
+    #[arg(long)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) wanted: Wanted,
+    #[command(flatten)]
+    pub(crate) data: Data,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+    #[command(flatten)]
+    pub(crate) detail: Detail,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Request {
+    #[command(flatten)]
+    pub(crate) wanted: Wanted,
+    /// Send nothing; print the order as a ConfidentialJob for `kubectl apply -f -`
+    #[arg(long, conflicts_with = "public")]
+    pub(crate) yaml: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Verify {
+    /// Job, by at least six digits of its id [default: the newest]
+    #[arg(conflicts_with = "attestation")]
+    pub(crate) job: Option<String>,
+    /// Verify files instead, as they are kept of a job; nothing is contacted
+    #[arg(long, value_name = "FILE", requires = "order", requires = "offer")]
+    pub(crate) attestation: Option<PathBuf>,
+    /// The signed order
+    #[arg(long, value_name = "FILE", requires = "attestation")]
+    pub(crate) order: Option<PathBuf>,
+    /// The signed offer
+    #[arg(long, value_name = "FILE", requires = "attestation")]
+    pub(crate) offer: Option<PathBuf>,
+    /// Verify as on this day: Unix seconds [default: now]
+    #[arg(long, value_name = "TIME", requires = "attestation")]
+    pub(crate) at: Option<u64>,
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+    #[command(flatten)]
+    pub(crate) detail: Detail,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Send {
+    /// Job, by at least six digits of its id [default: the newest]
+    pub(crate) job: Option<String>,
+    #[command(flatten)]
+    pub(crate) data: Data,
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+    #[command(flatten)]
+    pub(crate) detail: Detail,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Watch {
+    /// Job, by at least six digits of its id [default: the newest]
+    pub(crate) job: Option<String>,
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct ResultArgs {
+    /// Job, by at least six digits of its id [default: the newest]
+    pub(crate) job: Option<String>,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) patience: Patience,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Cancel {
+    /// Job, by at least six digits of its id [default: the newest]
+    pub(crate) job: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_make_sense_together() {
+        super::Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,38 @@
+//! What every command is given: settings, a voice, and a note of which job it
+//! is about, for whoever presses Ctrl-C.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+
+use crate::settings::Settings;
+use crate::tell::Teller;
+
+/// What every command is given.
+pub(crate) struct Context<'t> {
+    /// Options, resolved.
+    pub(crate) settings: Settings,
+    /// Tells what happens.
+    pub(crate) teller: &'t Teller,
+    job: RefCell<Option<PathBuf>>,
+}
+
+impl<'t> Context<'t> {
+    /// For one command.
+    pub(crate) const fn new(settings: Settings, teller: &'t Teller) -> Self {
+        Self {
+            settings,
+            teller,
+            job: RefCell::new(None),
+        }
+    }
+
+    /// From now on the command is about the job kept in `dir`.
+    pub(crate) fn work_on(&self, dir: &Path) {
+        self.job.replace(Some(dir.to_owned()));
+    }
+
+    /// Where the job is kept that the command is about.
+    pub(crate) fn job(&self) -> Option<PathBuf> {
+        self.job.borrow().clone()
+    }
+}

@@ -1,0 +1,99 @@
+//! What happens during a command, as values. People and programs are told the
+//! same: `news/people.rs` and `news/json.rs` write it, `tell.rs` prints it.
+
+pub(crate) mod json;
+pub(crate) mod people;
+
+use std::path::PathBuf;
+
+use dvm::feedback::Status;
+use job::{Digest, JobId, Offer, PublicKey, Timestamp};
+
+use crate::exit::Problem;
+use crate::verdict::{Mark, Verdict};
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// A key of the customer's.
+    Key { key: PublicKey, file: PathBuf },
+    /// A provider offers something.
+    Offered(Box<Offered>),
+    /// The order left.
+    Requested {
+        job: JobId,
+        service: String,
+        provider: PublicKey,
+        /// How many relays took it.
+        relays: usize,
+        /// Whether everybody can see it.
+        public: bool,
+    },
+    /// The order was written for `kubectl`; nothing left.
+    Written { job: JobId, name: String },
+    /// The provider says something; it is not trusted with more than that.
+    Provider { status: Status, text: String },
+    /// The provider says nothing.
+    Silence { provider: PublicKey, seconds: u64 },
+    /// Somebody claims to be the machine.
+    Machine { key: PublicKey },
+    /// The claim was checked.
+    Judged {
+        verdict: Box<Verdict>,
+        /// When the evidence was checked, if that is not now.
+        as_of: Option<Timestamp>,
+    },
+    /// Another machine that could be the one: it gets nothing.
+    AnotherMachine { key: PublicKey, first: PublicKey },
+    /// The data left, sealed to the machine.
+    Sent {
+        key: PublicKey,
+        bytes: u64,
+        blobs: usize,
+        input: Digest,
+        mark: Mark,
+    },
+    /// The machine has the data.
+    InputAccepted { input: Digest },
+    /// How far the workload is.
+    Progress {
+        text: String,
+        progress: Option<(u64, u64)>,
+    },
+    /// A part of the result.
+    Part { number: Option<u64>, bytes: u64 },
+    /// The workload asks something.
+    Question { text: String },
+    /// The result is known to have arrived, and waits to be saved.
+    Arrived { job: JobId },
+    /// The result was saved.
+    Saved {
+        bytes: u64,
+        output: Digest,
+        /// Nothing for stdout.
+        path: Option<PathBuf>,
+        receipt: PathBuf,
+        mark: Mark,
+    },
+    /// The provider says that the machine is gone.
+    Destroyed { text: String },
+    /// The last word about a job that ran without hardware.
+    NothingWasConfidential,
+    /// The cancellation left.
+    Cancelled { job: JobId },
+    /// Something to know that ends nothing.
+    Warning { text: String },
+    /// What one may do next.
+    Hint { text: String },
+    /// The command ends without what was asked for.
+    Stopped(Problem),
+}
+
+/// An offer with what only its event says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Offered {
+    /// The offer.
+    pub(crate) offer: Offer,
+    /// When its provider says to have written it.
+    pub(crate) created_at: Timestamp,
+}

@@ -1,0 +1,118 @@
+//! A verdict for people: some forty checks as the eight things they mean. Pure;
+//! what decides stands in `job::accept`, and nothing is decided here.
+
+mod groups;
+
+use job::{Check, PublicKey};
+
+/// What was found about one machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// The key it wants the data sealed to.
+    pub(crate) key: PublicKey,
+    /// What vouches for it.
+    pub(crate) mark: Mark,
+    /// Every check in order; the last one of a refusal failed.
+    pub(crate) checks: Vec<Check>,
+    /// Whether it is the machine that was ordered.
+    pub(crate) finding: Finding,
+}
+
+/// Whether hardware vouches for a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// The vendor's roots.
+    Hardware,
+    /// Evidence made without hardware is accepted: every line says so.
+    Simulated,
+}
+
+/// Accepted, or why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Finding {
+    /// It is the machine that was ordered.
+    Accepted,
+    /// It is not.
+    Refused {
+        /// What it means.
+        meaning: String,
+        /// What to do.
+        advice: String,
+        /// Where the expected value stands; may be empty.
+        source: String,
+    },
+}
+
+impl Mark {
+    /// By whether nothing is confidential.
+    pub(crate) const fn of(simulated: bool) -> Self {
+        if simulated {
+            Self::Simulated
+        } else {
+            Self::Hardware
+        }
+    }
+
+    /// What every line about simulated evidence starts with.
+    pub(crate) const fn prefix(self) -> &'static str {
+        match self {
+            Self::Hardware => "",
+            Self::Simulated => "simulated · ",
+        }
+    }
+
+    /// Whether nothing is confidential.
+    pub(crate) const fn is_simulated(self) -> bool {
+        matches!(self, Self::Simulated)
+    }
+}
+
+/// The verdict in a few lines.
+pub(crate) fn summary(verdict: &Verdict) -> Vec<String> {
+    match &verdict.finding {
+        Finding::Accepted => groups::lines(verdict),
+        Finding::Refused { source, .. } => failed(verdict, source),
+    }
+}
+
+/// The verdict with every check.
+pub(crate) fn in_full(verdict: &Verdict) -> Vec<String> {
+    let prefix = verdict.mark.prefix();
+    let passed = |check: &Check| format!("  ✓ {prefix}{check}");
+    match (&verdict.finding, verdict.checks.split_last()) {
+        (Finding::Refused { source, .. }, Some((_, before))) => {
+            let mut lines: Vec<String> = before.iter().map(passed).collect();
+            lines.extend(failed(verdict, source));
+            lines
+        }
+        (Finding::Accepted | Finding::Refused { .. }, _) => {
+            verdict.checks.iter().map(passed).collect()
+        }
+    }
+}
+
+/// The check that failed: what had to be, what was seen.
+fn failed(verdict: &Verdict, source: &str) -> Vec<String> {
+    let Some(Check {
+        name,
+        expected,
+        seen,
+    }) = verdict.checks.last()
+    else {
+        return Vec::new();
+    };
+    let name = format!("{}{name}", verdict.mark.prefix());
+    let source = if source.is_empty() {
+        String::new()
+    } else {
+        format!("  ({source})")
+    };
+    let width = name.chars().count().max(15);
+    vec![
+        format!("  ✗ {name:<width$} expected {expected}{source}"),
+        format!("    {:<width$} seen     {seen}", ""),
+    ]
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,191 @@
+//! Verifying the machine: the evidence somebody sent, held against the order
+//! and the offer the customer keeps. Only here a job is committed to a machine.
+
+mod later;
+
+use anyhow::{Context as _, Result};
+use job::{Attestation, Timestamp, Trust};
+
+use crate::args;
+use crate::clock;
+use crate::context::Context;
+use crate::exit::{Exit, Problem, problem_of};
+use crate::judge::{self, judge, not_sent};
+use crate::line::known::Known;
+use crate::line::{Line, ending};
+use crate::news::News;
+use crate::state::commitment::{Commitment, Committed};
+use crate::state::records::Evidence;
+use crate::state::{Kept, Route, Stage, stage};
+use crate::verdict::Mark;
+
+/// `cdvm verify`.
+pub(crate) async fn verify(context: &Context<'_>, args: args::Verify) -> Result<()> {
+    let trust = context.settings.trust()?;
+    let args::Verify {
+        job,
+        attestation,
+        order,
+        offer,
+        at,
+        patience,
+        detail: _,
+    } = args;
+    if let (Some(attestation), Some(order), Some(offer)) = (attestation, order, offer) {
+        let at = at.map(Timestamp::from_secs);
+        return later::files(context, &trust, &attestation, (&order, &offer), at);
+    }
+    let state = context.settings.state()?;
+    let kept = Kept::find(&state, job.as_deref(), context.settings.key.as_deref())?;
+    if matches!(stage(&kept.dir), Stage::Started | Stage::Saved) {
+        return later::again(context, &trust, &kept);
+    }
+    let mut line = Line::resume(context, kept, patience.timeout).await?;
+    machine(context, &mut line, &trust).await?;
+    if stage(&line.kept.dir) == Stage::Committed {
+        let (_, text) = ending::where_it_stands(Stage::Committed, line.kept.order.id());
+        context.teller.tell(&News::Hint { text });
+    }
+    Ok(())
+}
+
+/// A machine that was verified and committed to: it may have the data.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Machine {
+    /// The commitment.
+    pub(crate) committed: Committed,
+    /// What vouches for it.
+    pub(crate) mark: Mark,
+}
+
+/// Waits for the machine of a job, verifies it and commits to it. Whoever comes
+/// back from here may send the data.
+///
+/// # Errors
+/// When the machine is refused: then nothing was sent to it.
+pub(crate) async fn machine(
+    context: &Context<'_>,
+    line: &mut Line,
+    trust: &Trust,
+) -> Result<Machine> {
+    // What was verified before is verified again: the trust file may be another.
+    let mut kept = kept_claim(&line.kept)?;
+    let mut refusal = None;
+    loop {
+        let attestation = match kept.take() {
+            Some(attestation) => attestation,
+            None => match claim(context, line).await {
+                Ok(attestation) => attestation,
+                Err(error) => return Err(refusal.unwrap_or(error)),
+            },
+        };
+        match decide(context, &line.kept, trust, &attestation) {
+            // Everybody can see a public order and answer it: that must not be
+            // enough to end it.
+            Err(error) if line.kept.route == Route::Public && is_refusal(&error) => {
+                let text = "anybody can answer a public order; waiting for another machine".into();
+                context.teller.tell(&News::Warning { text });
+                refusal = Some(error);
+            }
+            decided => return decided,
+        }
+    }
+}
+
+fn is_refusal(error: &anyhow::Error) -> bool {
+    problem_of(error).exit == Exit::Refused
+}
+
+/// The evidence that is kept of a job, unless it is of another machine than the
+/// one it is committed to.
+fn kept_claim(kept: &Kept) -> Result<Option<Attestation>> {
+    let committed = Committed::read(&kept.dir)?;
+    let evidence = Evidence::of_job(&kept.dir)?;
+    let attestation = evidence
+        .map(|evidence| evidence.attestation())
+        .transpose()?;
+    Ok(attestation.filter(|kept| committed.is_none_or(|first| first.key() == kept.author)))
+}
+
+/// Verifies one claim and, if it is the machine, commits to it.
+fn decide(
+    context: &Context<'_>,
+    kept: &Kept,
+    trust: &Trust,
+    attestation: &Attestation,
+) -> Result<Machine> {
+    let key = attestation.author;
+    context.teller.tell(&News::Machine { key });
+    let now = clock::now();
+    let (verdict, accepted) = judge(attestation, kept.ordered(), trust, now);
+    let evidence = Evidence::new(attestation, &verdict, now);
+    let path = evidence.keep(&kept.dir, Committed::read(&kept.dir)?)?;
+    let meaning = not_sent(stage(&kept.dir));
+    let (mark, refusal) = (verdict.mark, judge::problem(&verdict, meaning, &path));
+    context.teller.tell(&News::Judged {
+        verdict: Box::new(verdict),
+        as_of: None,
+    });
+    if let Some(refusal) = refusal {
+        return Err(refusal.into());
+    }
+    let accepted = accepted.context("failed to decide about the machine")?;
+    match Committed::make(&kept.dir, &accepted)? {
+        Commitment::Made(committed) => Ok(Machine { committed, mark }),
+        Commitment::AnotherFirst(first) => {
+            let first = first.key();
+            context.teller.tell(&News::AnotherMachine { key, first });
+            let what = "another machine answers for this order; your data go to the first one only";
+            let next = "if the first one is gone, order again";
+            Err(Problem::new(Exit::Refused, what, meaning, next).into())
+        }
+    }
+}
+
+/// Waits for somebody who claims to be the machine.
+async fn claim(context: &Context<'_>, line: &mut Line) -> Result<Attestation> {
+    line.until(context, |known| !known.claims.is_empty() || known.is_over())
+        .await?;
+    let claim = line.next_claim();
+    claim.ok_or_else(|| line.why_over().into())
+}
+
+/// Waits until `ready`, and meanwhile shows other machines that answer for the
+/// order: a job has one.
+pub(crate) async fn until(
+    context: &Context<'_>,
+    line: &mut Line,
+    trust: &Trust,
+    ready: impl Fn(&Known) -> bool,
+) -> Result<()> {
+    loop {
+        line.until(context, |known| ready(known) || !known.claims.is_empty())
+            .await?;
+        show_others(context, line, trust)?;
+        if ready(&line.known) {
+            return Ok(());
+        }
+    }
+}
+
+/// Tells of machines that could be the one, but were not the first.
+pub(crate) fn show_others(context: &Context<'_>, line: &mut Line, trust: &Trust) -> Result<()> {
+    let Some(committed) = Committed::read(&line.kept.dir)? else {
+        return Ok(());
+    };
+    let first = committed.key();
+    while let Some(claim) = line.next_claim() {
+        // The first one says it again, or somebody says what is not even true.
+        if claim.author == first {
+            continue;
+        }
+        let now = clock::now();
+        let (verdict, accepted) = judge(&claim, line.kept.ordered(), trust, now);
+        if accepted.is_some() {
+            Evidence::new(&claim, &verdict, now).keep(&line.kept.dir, Some(committed))?;
+            let key = claim.author;
+            context.teller.tell(&News::AnotherMachine { key, first });
+        }
+    }
+    Ok(())
+}
