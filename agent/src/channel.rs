@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use dvm::feedback::{Feedback, GuestNote, Status};
-use dvm::{Keys, Rumor, Unsigned, kind, open, wrap};
+use dvm::{Keys, Rumor, open, wrap};
 use job::{Attestation, JobId, Order, PublicKey};
 use relay::{Filter, Inbox, Plain, Relays};
 
@@ -54,16 +54,7 @@ impl Channel {
 
     /// Shows the evidence to customer and provider, until a quorum has it.
     pub(crate) async fn attest(&self, attestation: &Attestation) {
-        let message = Unsigned {
-            kind: kind::ATTESTATION,
-            created_at: clock::now(),
-            tags: vec![
-                vec!["e".to_owned(), self.order.id().to_string()],
-                vec!["p".to_owned(), self.order.customer().to_string()],
-            ],
-            content: attestation.to_content(),
-        };
-        let rumor = Rumor::new(self.key(), message);
+        let rumor = dvm::attestation::to_rumor(attestation, clock::now());
         tokio::join!(
             self.insist(&rumor, self.order.customer()),
             self.insist(&rumor, self.order.provider()),

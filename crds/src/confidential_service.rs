@@ -7,9 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::Terms;
 
-/// Put on a service while an offer of it may stand on relays.
-pub const SERVICE_FINALIZER: &str = "cdvm.dev/offer";
-
 /// A service a provider offers: a program that runs on a customer's data inside a
 /// confidential machine. The operator publishes it as an offer on Nostr (kind
 /// 31990); an order names that offer by its event id.

@@ -19,7 +19,6 @@ pub use confidential_job::{
 };
 pub use confidential_service::{
     ConfidentialService, ConfidentialServiceSpec, ConfidentialServiceStatus, Offered,
-    SERVICE_FINALIZER,
 };
 pub use request::{Request, Tag};
 pub use terms::{

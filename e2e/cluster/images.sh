@@ -44,14 +44,13 @@ service() { # NAME: fills the digest into the example's service.yaml
   sed "s,image: .*@sha256:0\{64\},image: $reference," "examples/$1/service.yaml" >"$target/examples/$1/service.yaml"
 }
 
-only=("$@") # names of packages; none means all
-wanted() { ((${#only[@]} == 0)) || [[ " ${only[*]} " == *" $1 "* ]]; }
+packages=("$@") # without names: what users run; probe and rogue are for scenarios only
+((${#packages[@]})) || packages=(agent operator bridge cli analyse redact)
 
 mkdir -p "$out"
 touch "$out/images.env"
 cp "$out/images.env" "$out/images.env.new"
-for package in agent operator bridge cli analyse redact; do
-  wanted "$package" || continue
+for package in "${packages[@]}"; do
   build "$package"
   sed -i "/^$package=/d" "$out/images.env.new"
   case $package in
@@ -59,7 +58,8 @@ for package in agent operator bridge cli analyse redact; do
     operator) image operator operator /operator '["/operator"]' ;;
     bridge) image bridge bridge /bridge '["/bridge"]' ;;
     cli) install -m 755 "$target/$triple/image/cdvm" "$out/cdvm" ;;
-    *) image "$package" "$package" "/$package" "[\"/$package\"]" PATH=/ && service "$package" ;;
+    *) image "$package" "$package" "/$package" "[\"/$package\"]" PATH=/ ;;&
+    analyse | redact) service "$package" ;;
   esac
 done
 mv "$out/images.env.new" "$out/images.env"

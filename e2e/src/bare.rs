@@ -197,19 +197,6 @@ impl Ears {
     /// The next attestation, unverified.
     pub async fn attestation(&mut self, limit: Duration) -> anyhow::Result<Attestation> {
         let rumor = self.hear(dvm::kind::ATTESTATION, limit).await?;
-        let value = |name: &str| {
-            let mut tags = rumor.tags.iter();
-            let tag = tags
-                .find(|tag| tag[0] == name)
-                .context("a tag is missing")?;
-            anyhow::Ok(tag[1].clone())
-        };
-        let (recipient, job) = (value("p")?.parse()?, value("e")?.parse()?);
-        Ok(Attestation::from_content(
-            rumor.pubkey,
-            recipient,
-            job,
-            &rumor.content,
-        )?)
+        Ok(dvm::attestation::from_rumor(&rumor)?)
     }
 }

@@ -12,8 +12,10 @@
 
 pub mod bare;
 pub mod blossom;
+pub mod commons;
 pub mod customer;
 pub mod provider;
 pub mod relay;
+pub mod tamper;
 pub mod wait;
 pub mod world;

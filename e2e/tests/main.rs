@@ -5,4 +5,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod guest;
-mod operator;
+mod happy;
+mod secrecy;
+mod tampered_pod;

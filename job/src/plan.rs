@@ -26,6 +26,10 @@ const OVERHEAD_SECS: u64 = 180;
 /// that is away must not keep anybody from deleting.
 const ANNOUNCE_GRACE_SECS: u64 = 60;
 
+/// How often a pod that does not run yet is looked at: what it waits for may show
+/// in an event alone, and events wake nobody.
+const LOOK_SECS: u64 = 3;
+
 /// How long a request to start lasts when the pod vanished before it was seen:
 /// too short to matter, long enough not to spin.
 const RETRY_SECS: u64 = 1;
@@ -212,10 +216,12 @@ fn proceed(plan: &mut Plan, job: &Job, seen: &Observed, now: Timestamp) {
         let text = "the guest accepted the customer's input";
         plan.why.push(Reason::new("InputAccepted", text));
     }
-    plan.wake = Some(if pod.state == PodState::Running {
-        attempt.not_after
-    } else {
-        start_deadline(job, attempt).min(attempt.not_after)
+    plan.wake = Some(match pod.state {
+        PodState::Running => attempt.not_after,
+        _ => now
+            .plus(LOOK_SECS)
+            .min(start_deadline(job, attempt))
+            .min(attempt.not_after),
     });
     if updated != *attempt {
         let record = Record {

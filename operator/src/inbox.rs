@@ -75,7 +75,7 @@ impl Inbox {
     fn keep(&self, rumor: &Rumor) -> Option<JobId> {
         match rumor.kind {
             kind::ATTESTATION => {
-                let attestation = attestation(rumor)?;
+                let attestation = dvm::attestation::from_rumor(rumor).ok()?;
                 let job = attestation.job;
                 self.store(job, |heard| {
                     add(&mut heard.attestations, attestation.clone())
@@ -113,20 +113,4 @@ fn add<T: PartialEq>(list: &mut Vec<T>, item: T) -> bool {
         list.push(item);
     }
     new
-}
-
-fn attestation(rumor: &Rumor) -> Option<Attestation> {
-    let value = |name: &str| {
-        let mut tags = rumor.tags.iter();
-        match tags
-            .find(|tag| tag.first().is_some_and(|first| first == name))?
-            .as_slice()
-        {
-            [_, value] => Some(value.clone()),
-            _ => None,
-        }
-    };
-    let recipient = value("p")?.parse().ok()?;
-    let job = value("e")?.parse().ok()?;
-    Attestation::from_content(rumor.pubkey, recipient, job, &rumor.content).ok()
 }

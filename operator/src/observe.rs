@@ -48,7 +48,7 @@ async fn pods(context: &Context, object: &ConfidentialJob) -> Result<Vec<Pod>, k
         };
         let mut state = pod_state(&pod);
         if needs_event(&state) {
-            state = PodState::Waiting(last_event(context, &uid).await?);
+            state = waiting_for(last_event(context, &uid).await?);
         }
         pods.push(Pod {
             uid,
@@ -62,6 +62,19 @@ async fn pods(context: &Context, object: &ConfidentialJob) -> Result<Vec<Pod>, k
 fn attempt(pod: &KubePod) -> Option<Attempt> {
     let number: u32 = pod.labels().get(ATTEMPT_LABEL)?.parse().ok()?;
     number.try_into().ok()
+}
+
+/// What Kata's agent says when it refuses a request (agent policy crate, 4.1.0).
+const REFUSED: &str = "is blocked by policy";
+
+/// A sandbox the guest refused is tried again by Kubernetes for ever; for us it is
+/// refused, like any container.
+fn waiting_for(event: String) -> PodState {
+    if event.starts_with("FailedCreatePodSandBox") && event.contains(REFUSED) {
+        PodState::Refused(event)
+    } else {
+        PodState::Waiting(event)
+    }
 }
 
 /// Reason and message of the last warning about a pod: a refused sandbox shows

@@ -6,19 +6,21 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod,
 /// Longest message that is passed on: the guest's own, and reasons of pulling.
 const MAX_MESSAGE: usize = 2000;
 
-/// What became of `pod`.
+/// What became of `pod`. One container that the guest refused is the end of it,
+/// whatever the others do: the pod is not ours any more.
 pub(crate) fn pod_state(pod: &Pod) -> PodState {
     let empty = PodStatus::default();
     let status = pod.status.as_ref().unwrap_or(&empty);
-    let init = first(status.init_container_statuses.as_ref());
-    let main = first(status.container_statuses.as_ref());
-    let terminated =
-        |container: Option<&ContainerStatus>| container?.state.as_ref()?.terminated.clone();
-    if let Some(end) = terminated(main) {
-        return ended(&end);
-    }
-    if let Some(end) = terminated(init).filter(|end| end.exit_code != 0) {
-        return ended(&end);
+    let init = status.init_container_statuses.iter().flatten();
+    let main = status.container_statuses.iter().flatten();
+    let failed = init.filter_map(terminated).filter(|end| end.exit_code != 0);
+    let ends: Vec<PodState> = failed
+        .chain(main.clone().filter_map(terminated))
+        .map(ended)
+        .collect();
+    let refused = ends.iter().find(|end| matches!(end, PodState::Refused(_)));
+    if let Some(end) = refused.or(ends.first()) {
+        return end.clone();
     }
     if matches!(status.phase.as_deref(), Some("Failed" | "Succeeded")) {
         // Evicted, or its node is gone, before a container said anything.
@@ -29,11 +31,11 @@ pub(crate) fn pod_state(pod: &Pod) -> PodState {
     if pod.metadata.deletion_timestamp.is_some() {
         return PodState::Terminating;
     }
-    let running = main.and_then(|container| container.state.as_ref()?.running.as_ref());
-    if running.is_some() {
+    let mut states = main.filter_map(|container| container.state.as_ref());
+    if states.any(|state| state.running.is_some()) {
         return PodState::Running;
     }
-    PodState::Waiting(waiting(status, init, main))
+    PodState::Waiting(waiting(status))
 }
 
 /// Whether what a pod waits for is said by an event and nowhere else.
@@ -41,8 +43,8 @@ pub(crate) fn needs_event(state: &PodState) -> bool {
     matches!(state, PodState::Waiting(what) if what.is_empty())
 }
 
-fn first(statuses: Option<&Vec<ContainerStatus>>) -> Option<&ContainerStatus> {
-    statuses?.first()
+fn terminated(container: &ContainerStatus) -> Option<&ContainerStateTerminated> {
+    container.state.as_ref()?.terminated.as_ref()
 }
 
 fn ended(end: &ContainerStateTerminated) -> PodState {
@@ -62,17 +64,13 @@ fn ended(end: &ContainerStateTerminated) -> PodState {
 }
 
 /// What it waits for: scheduling, an image, or what an event says.
-fn waiting(
-    status: &PodStatus,
-    init: Option<&ContainerStatus>,
-    main: Option<&ContainerStatus>,
-) -> String {
-    for container in [init, main].into_iter().flatten() {
-        let waiting = container
-            .state
-            .as_ref()
-            .and_then(|state| state.waiting.as_ref());
-        let Some(waiting) = waiting else { continue };
+fn waiting(status: &PodStatus) -> String {
+    let init = status.init_container_statuses.iter().flatten();
+    for container in init.chain(status.container_statuses.iter().flatten()) {
+        let state = container.state.as_ref();
+        let Some(waiting) = state.and_then(|state| state.waiting.as_ref()) else {
+            continue;
+        };
         match waiting.reason.as_deref() {
             None | Some("ContainerCreating" | "PodInitializing") => {}
             Some(reason) => {
@@ -123,6 +121,21 @@ mod tests {
         for (reason, code) in [("OOMKilled", 137), ("Error", 137), ("Error", 143)] {
             assert!(matches!(ended(reason, code), PodState::Killed(_)));
         }
+    }
+
+    #[test]
+    fn one_refused_container_is_the_end() {
+        let container = |state: Value| {
+            json!({"name": "c", "image": "", "imageID": "", "ready": false,
+                "restartCount": 0, "state": {"terminated": state}})
+        };
+        let done = container(json!({"exitCode": 0, "reason": "Completed"}));
+        let refused = container(json!({"exitCode": 128, "reason": "StartError", "message": "no"}));
+        let expected = PodState::Refused("no".to_owned());
+        let second = json!({"phase": "Failed", "initContainerStatuses": [done, refused]});
+        assert_eq!(state(&second), expected);
+        let beside = json!({"phase": "Running", "containerStatuses": [done, refused]});
+        assert_eq!(state(&beside), expected);
     }
 
     #[test]

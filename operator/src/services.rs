@@ -1,18 +1,18 @@
 //! Services become offers: each spec is recorded as one offer, and the offer is
 //! published until a quorum of relays has it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::{ConfidentialService, ConfidentialServiceStatus, Offered, SERVICE_FINALIZER};
+use crds::{ConfidentialService, ConfidentialServiceStatus, Offered};
 use dvm::{Unsigned, kind, sign};
 use futures_util::StreamExt as _;
 use job::{Event, OfferContent, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::PostParams;
 use kube::runtime::controller::{Action, Controller};
 use kube::{Api, ResourceExt as _};
-use serde_json::json;
 
 use crate::context::Context;
 use crate::context::now;
@@ -24,8 +24,8 @@ const MAX_PREVIOUS: usize = 16;
 /// How often an offer is published again: relays forget.
 const REPUBLISH: Duration = Duration::from_hours(1);
 
-/// How long the end of a service waits for relays to hear of it.
-const GOODBYE: Duration = Duration::from_secs(10);
+/// How often it is looked for services that are gone.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Why a round failed.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +40,8 @@ pub(crate) enum Error {
 
 /// Runs the controller of services until told to stop.
 pub(crate) async fn run(controller: Controller<ConfidentialService>, context: Arc<Context>) {
+    let watching = context.clone();
+    let courtesy = tokio::spawn(async move { withdraw_gone(&watching).await });
     controller
         .shutdown_on_signal()
         .run(
@@ -49,6 +51,7 @@ pub(crate) async fn run(controller: Controller<ConfidentialService>, context: Ar
         )
         .for_each(|_| async {})
         .await;
+    courtesy.abort();
 }
 
 async fn reconcile(
@@ -57,12 +60,10 @@ async fn reconcile(
 ) -> Result<Action, Error> {
     let object = Arc::unwrap_or_clone(object);
     let name = object.name_any();
-    let action = if object.metadata.deletion_timestamp.is_some() {
-        withdraw(&context, object).await?;
-        Action::await_change()
-    } else {
-        offer(&context, object).await?
-    };
+    if object.metadata.deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
+    let action = offer(&context, object).await?;
     context.succeeded(&name);
     Ok(action)
 }
@@ -89,7 +90,6 @@ async fn offer(context: &Context, object: ConfidentialService) -> Result<Action,
             return Ok(Action::await_change());
         }
     };
-    let object = hold(context, object).await?;
     let generation = object.metadata.generation;
     let mut status = object.status.clone().unwrap_or_default();
     let event = event(context, &object, &content, &mut status);
@@ -156,24 +156,33 @@ fn newer(status: &ConfidentialServiceStatus, now: Timestamp) -> Timestamp {
     before.map_or(now, |before| now.max(before.plus(1)))
 }
 
-/// Tells relays that the offer ends (NIP-09), then lets the object go. Relays that
-/// are away do not hold it up.
-async fn withdraw(context: &Context, object: ConfidentialService) -> Result<(), Error> {
-    if !object
-        .finalizers()
-        .iter()
-        .any(|name| name == SERVICE_FINALIZER)
-    {
-        return Ok(());
+/// Tells relays that offers end (NIP-09) when their services are gone. A courtesy:
+/// orders for them are refused anyway, so it holds up no deletion and is not made
+/// up for after a restart.
+async fn withdraw_gone(context: &Context) {
+    let mut offered = BTreeSet::new();
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let services = context.services.state();
+        let now_offered: BTreeSet<String> = services
+            .iter()
+            .filter(|service| service.status.as_ref().is_some_and(|s| s.offer.is_some()))
+            .map(|service| service.name_any())
+            .collect();
+        for name in offered.difference(&now_offered) {
+            let published = context.relays.own().publish(&goodbye(context, name)).await;
+            if let Err(error) = published {
+                tracing::warn!(name, %error, "relays did not hear that the offer ends");
+            }
+        }
+        offered = now_offered;
     }
+}
+
+fn goodbye(context: &Context, service: &str) -> Event {
     let keys = context.relays.keys();
-    let coordinate = format!(
-        "{}:{}:{}",
-        kind::OFFER,
-        keys.public_key(),
-        object.name_any()
-    );
-    let goodbye = Unsigned {
+    let coordinate = format!("{}:{}:{service}", kind::OFFER, keys.public_key());
+    let message = Unsigned {
         kind: kind::DELETION,
         created_at: now(),
         tags: vec![
@@ -182,48 +191,7 @@ async fn withdraw(context: &Context, object: ConfidentialService) -> Result<(), 
         ],
         content: String::new(),
     };
-    let event = sign(keys, goodbye);
-    let published = tokio::time::timeout(GOODBYE, context.relays.own().publish(&event)).await;
-    if !matches!(published, Ok(Ok(_))) {
-        tracing::warn!(
-            service = object.name_any(),
-            "relays did not hear that the offer ends"
-        );
-    }
-    let mut finalizers = object.finalizers().to_vec();
-    finalizers.retain(|name| name != SERVICE_FINALIZER);
-    set_finalizers(context, &object, finalizers).await.map(drop)
-}
-
-async fn hold(
-    context: &Context,
-    object: ConfidentialService,
-) -> Result<ConfidentialService, Error> {
-    let mut finalizers = object.finalizers().to_vec();
-    if finalizers.iter().any(|name| name == SERVICE_FINALIZER) {
-        return Ok(object);
-    }
-    finalizers.push(SERVICE_FINALIZER.to_owned());
-    set_finalizers(context, &object, finalizers).await
-}
-
-async fn set_finalizers(
-    context: &Context,
-    object: &ConfidentialService,
-    finalizers: Vec<String>,
-) -> Result<ConfidentialService, Error> {
-    let patch = json!({"metadata": {
-        "finalizers": finalizers,
-        "resourceVersion": object.resource_version(),
-    }});
-    api(context)
-        .patch(
-            &object.name_any(),
-            &PatchParams::default(),
-            &Patch::Merge(patch),
-        )
-        .await
-        .map_err(|error| Error::Cluster("set the finalizer", error))
+    sign(keys, message)
 }
 
 /// Writes the status when it differs from what is there.

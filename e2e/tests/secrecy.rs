@@ -1,0 +1,153 @@
+//! What a provider with every right on the cluster sees of a job: nothing of the
+//! data. A marker that only the data hold is searched for everywhere.
+
+use std::path::Path;
+use std::time::Duration;
+
+use e2e::commons::{commons, run};
+use e2e::customer::Customer;
+use e2e::provider::Provider;
+use e2e::wait::until;
+use kube::ResourceExt as _;
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// In the data and in the result; nowhere else in the world.
+const MARKER: &str = "Zq7-very-secret-marker-9Xw";
+
+#[test]
+fn the_provider_sees_nothing_of_the_data() -> anyhow::Result<()> {
+    run(async {
+        let provider = commons().await?;
+        sleeper(provider).await?;
+        let customer = Customer::new(provider, "secrecy")?;
+        let input = customer.write("input.txt", MARKER.repeat(20))?;
+        let output = customer.file("output.txt");
+        let (input, output) = (input.to_str().unwrap(), output.to_str().unwrap());
+        let mut running =
+            customer.start(&["run", "sleeper", "--input", input, "--output", output])?;
+
+        // While the workload holds the data.
+        let jobs = provider.jobs();
+        let look = || async { Ok(jobs.list(&kube::api::ListParams::default()).await?.items) };
+        let of_sleeper = |job: &crds::ConfidentialJob| {
+            let status = job.status.clone().unwrap_or_default();
+            status.service.as_deref() == Some("sleeper")
+                && status.phase.as_deref() == Some("Running")
+        };
+        let found = until("a running job", SOON, look, |jobs| {
+            jobs.iter().any(of_sleeper)
+        })
+        .await?;
+        let job = found.into_iter().find(of_sleeper).unwrap();
+        let pod = format!("{}-1", job.name_any());
+        search(provider, &pod)?;
+
+        let exec = [
+            "--namespace",
+            &provider.namespace,
+            "exec",
+            &pod,
+            "--",
+            "/cdvm/agent",
+        ];
+        let exec = provider.world.try_tool("kubectl", &exec, "")?;
+        assert!(!exec.status.success());
+        let said = String::from_utf8_lossy(&exec.stderr).into_owned();
+        assert!(
+            said.contains("ExecProcessRequest is blocked by policy"),
+            "{said}"
+        );
+
+        let status = running.wait().await?;
+        assert!(status.success());
+        assert!(std::fs::read_to_string(output)?.starts_with(MARKER));
+        provider.destroyed(&job.name_any(), SOON).await?;
+        search(provider, &pod)?;
+        for event in provider.events().await {
+            assert!(!dvm::event::to_json(&event).contains(MARKER));
+        }
+        for blob in provider.blobs.blobs() {
+            assert!(!contains(&blob, MARKER.as_bytes()));
+        }
+        Ok(())
+    })
+}
+
+/// A service that keeps its input for some seconds.
+async fn sleeper(provider: &Provider) -> anyhow::Result<()> {
+    let image = provider.world.image("probe")?.to_owned();
+    provider
+        .apply_changed_service("redact", |service| {
+            service.metadata.name = Some("sleeper".to_owned());
+            service.spec.terms.workload.image = image;
+            service.spec.terms.workload.argv = ["/probe", "sleep", "6"].map(str::to_owned).to_vec();
+            service.spec.terms.params.clear();
+        })
+        .await?;
+    Ok(())
+}
+
+/// Everything Kubernetes and the node hold about it.
+fn search(provider: &Provider, pod: &str) -> anyhow::Result<()> {
+    let logs = [
+        "--namespace",
+        &provider.namespace,
+        "logs",
+        pod,
+        "--all-containers",
+    ];
+    let logs = provider.world.try_tool("kubectl", &logs, "")?;
+    assert!(
+        logs.stdout.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&logs.stdout)
+    );
+    for what in ["cjob,csvc,pods,events,secrets,configmaps"] {
+        let all = provider
+            .world
+            .kubectl(&provider.namespace, &["get", what, "--output", "json"])?;
+        assert!(
+            !all.contains(MARKER),
+            "{what} of the namespace hold the data"
+        );
+    }
+    for program in ["operator", "bridge"] {
+        let deployment = format!("deployment/cdvm-{program}");
+        let log = provider
+            .world
+            .kubectl(&provider.namespace, &["logs", &deployment])?;
+        assert!(
+            !log.contains(MARKER),
+            "the log of the {program} holds the data"
+        );
+    }
+    // What Kubernetes writes lies in the world's own /run, /var/lib and /var/log;
+    // /run/cdvm is its state directory, where the customer's files are too.
+    for place in ["/run", "/var/lib", "/var/log"] {
+        search_files(Path::new(place))?;
+    }
+    search_files(&provider.world.state.join("log"))
+}
+
+fn search_files(place: &Path) -> anyhow::Result<()> {
+    let Ok(entries) = std::fs::read_dir(place) else {
+        return Ok(());
+    };
+    for entry in entries.flatten() {
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        if kind.is_dir() && path != Path::new("/run/cdvm") {
+            search_files(&path)?;
+        } else if kind.is_file()
+            && let Ok(content) = std::fs::read(&path)
+        {
+            let held = contains(&content, MARKER.as_bytes());
+            assert!(!held, "{} holds the data", path.display());
+        }
+    }
+    Ok(())
+}
+
+fn contains(hay: &[u8], needle: &[u8]) -> bool {
+    hay.windows(needle.len()).any(|window| window == needle)
+}
