@@ -113,8 +113,14 @@ pub struct AttemptStatus {
     pub number: i64,
     /// When the first attempt was recorded.
     pub started_at: Time,
+    /// When something must run, or the job ends as `NeverStarted`.
+    pub start_by: Time,
     /// When the job is over, whatever its state.
     pub not_after: Time,
+    /// SHA-256 of the init data its machine is started with; its evidence has it as
+    /// HOST_DATA.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"), length(max = 64))]
+    pub host_data: String,
     /// UID of its pod, once it was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]

@@ -107,7 +107,7 @@ pub struct Param {
 }
 
 /// What a job takes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Input {
     /// Most bytes of all inputs together.
@@ -117,6 +117,9 @@ pub struct Input {
     #[schemars(range(min = 1, max = 86_400))]
     pub wait_seconds: i64,
     /// Whether a conversation may start the job. Must be false in this version.
+    #[x_kube(validation = Rule::new("!self").message(
+        "input.chat must be false: this version starts a job by one message, and asks nothing"
+    ))]
     pub chat: bool,
 }
 

@@ -1,5 +1,6 @@
-//! The CRD YAML in the chart is written from the types, and the schema's rules
-//! refuse what they should, in words people can use.
+//! The CRD YAML in the chart is written from the types, and the examples are of
+//! these types. What the schema's rules refuse is shown on a real API server
+//! (`e2e/tests/bad_input.rs`).
 
 use std::fs;
 use std::path::Path;
@@ -27,4 +28,18 @@ fn written(name: &str, crd: &impl serde::Serialize) {
 fn the_charts_crds_are_those_of_the_types() {
     written("confidentialjobs.yaml", &ConfidentialJob::crd());
     written("confidentialservices.yaml", &ConfidentialService::crd());
+}
+
+#[test]
+fn the_examples_are_services_once_they_are_built() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    for name in ["analyse", "redact"] {
+        let text = fs::read_to_string(examples.join(name).join("service.yaml")).unwrap();
+        let service: ConfidentialService = serde_saphyr::from_str(&text).unwrap();
+        let error = service.offer_content().unwrap_err();
+        assert!(error.contains("build it: make images"), "{error}");
+        let built = text.replace(&"0".repeat(64), &"ab".repeat(32));
+        let service: ConfidentialService = serde_saphyr::from_str(&built).unwrap();
+        assert_eq!(service.offer_content().unwrap().name, name);
+    }
 }

@@ -31,8 +31,8 @@ pub use action::{Action, Plan, Reason};
 pub use admit::{Rejected, Service, admit};
 pub use attestation::{Attestation, AttestationError};
 pub use binding::{
-    InitData, InitDataError, ReportData, decode_annotation, init_data, policy_digest, policy_text,
-    report_data,
+    InitData, InitDataError, ReportData, decode_annotation, encode_annotation, init_data,
+    policy_digest, policy_text, report_data,
 };
 pub use ending::{AgentExit, Ending, EndingError, Phase};
 pub use evidence::{Check, Timestamp};

@@ -14,8 +14,8 @@
 
 use crate::{
     Action, Admission, Admitted, AgentExit, Announcement, Attempt, AttemptRecord, Attested,
-    Deployment, Ended, Ending, Job, Manifest, ManifestError, Observed, Plan, Pod, PodState, Reason,
-    Record, Rejected, Timestamp, Verdict, Wish,
+    Deployment, Digest, Ended, Ending, Job, Manifest, ManifestError, Observed, Plan, Pod, PodState,
+    Reason, Record, Rejected, Timestamp, Verdict, Wish, init_data,
 };
 
 /// Time the agent may take beyond waiting and working: making evidence, and
@@ -89,7 +89,7 @@ fn ends(job: &Job, seen: &Observed, now: Timestamp) -> Option<(Ending, String)> 
         return Some((Ending::PodLost, text.to_owned()));
     }
     let running = current_pod(attempt, seen).is_some_and(|pod| pod.state == PodState::Running);
-    if !running && now >= start_deadline(job, attempt) {
+    if !running && now >= attempt.start_by {
         return Some((Ending::NeverStarted, waits_for(attempt, seen)));
     }
     (now >= attempt.not_after).then(|| {
@@ -107,11 +107,7 @@ fn rejects(job: &Job, now: Timestamp) -> Option<(Ending, String)> {
             Some((Ending::Expired, text))
         }
         Admission::Admitted(admitted) => {
-            let error = manifest(admitted, Attempt::FIRST, not_after(admitted, now)).err()?;
-            Some(match error {
-                ManifestError::TooLong(_) => (Ending::TooLarge, error.to_string()),
-                _ => (Ending::BadOrder, error.to_string()),
-            })
+            manifest(admitted, Attempt::FIRST, not_after(admitted, now)).err()
         }
     }
 }
@@ -182,7 +178,13 @@ fn proceed(plan: &mut Plan, job: &Job, seen: &Observed, now: Timestamp) {
     let Some(attempt) = &job.record.attempt else {
         if let Admission::Admitted(admitted) = &job.admission {
             let not_after = not_after(admitted, now);
-            attempt_pod(plan, job, admitted, Attempt::FIRST, now, not_after);
+            let start_by = now.plus(admitted.start_within_secs);
+            let times = Times {
+                started: now,
+                start_by,
+                not_after,
+            };
+            attempt_pod(plan, job, admitted, Attempt::FIRST, times);
         }
         return;
     };
@@ -220,7 +222,7 @@ fn proceed(plan: &mut Plan, job: &Job, seen: &Observed, now: Timestamp) {
         PodState::Running => attempt.not_after,
         _ => now
             .plus(LOOK_SECS)
-            .min(start_deadline(job, attempt))
+            .min(attempt.start_by)
             .min(attempt.not_after),
     });
     if updated != *attempt {
@@ -238,34 +240,53 @@ fn next_attempt(plan: &mut Plan, job: &Job, lost: &AttemptRecord) {
         (Admission::Admitted(admitted), Some(number)) => {
             let text = format!("attempt {} was recorded, and no pod was seen", lost.number);
             plan.why.push(Reason::new("AttemptLost", text));
-            attempt_pod(plan, job, admitted, number, lost.started, lost.not_after);
+            let AttemptRecord {
+                started,
+                start_by,
+                not_after,
+                ..
+            } = *lost;
+            let times = Times {
+                started,
+                start_by,
+                not_after,
+            };
+            attempt_pod(plan, job, admitted, number, times);
         }
         // The service changed meanwhile, or a thousand attempts are lost: nothing
         // can be started; the start's deadline ends it.
         (Admission::Rejected(_), _) | (_, None) => {
-            plan.wake = Some(start_deadline(job, lost));
+            plan.wake = Some(lost.start_by);
         }
     }
 }
 
-/// Records an attempt, then creates its pod.
-fn attempt_pod(
-    plan: &mut Plan,
-    job: &Job,
-    admitted: &Admitted,
-    number: Attempt,
+/// When an attempt began, and until when what must have happened.
+#[derive(Clone, Copy)]
+struct Times {
     started: Timestamp,
+    start_by: Timestamp,
     not_after: Timestamp,
-) {
+}
+
+/// Records an attempt, then creates its pod.
+fn attempt_pod(plan: &mut Plan, job: &Job, admitted: &Admitted, number: Attempt, times: Times) {
+    let Times {
+        started,
+        start_by,
+        not_after,
+    } = times;
     // It could be built for the first attempt; only the number is another.
-    let Ok(manifest) = manifest(admitted, number, not_after) else {
+    let Ok((manifest, host_data)) = manifest(admitted, number, not_after) else {
         return;
     };
     let record = Record {
         attempt: Some(AttemptRecord {
             number,
             started,
+            start_by,
             not_after,
+            host_data,
             pod: None,
             attested: None,
             input_accepted: None,
@@ -283,7 +304,7 @@ fn attempt_pod(
     announce(plan, &record, Announcement::Starting);
     let text = format!("attempt {number} starts; the job ends by {not_after}");
     plan.why.push(Reason::new("Admitted", text));
-    plan.wake = Some(started.plus(admitted.start_within_secs));
+    plan.wake = Some(start_by);
 }
 
 /// Tells the customer what is recorded, if that was not told before.
@@ -306,14 +327,6 @@ fn delete_current(plan: &mut Plan, record: &Record, seen: &Observed) {
 
 fn current_pod<'o>(attempt: &AttemptRecord, seen: &'o Observed) -> Option<&'o Pod> {
     seen.pods.iter().find(|pod| pod.attempt == attempt.number)
-}
-
-/// When something must run, measured from the first attempt.
-fn start_deadline(job: &Job, attempt: &AttemptRecord) -> Timestamp {
-    match &job.admission {
-        Admission::Admitted(admitted) => attempt.started.plus(admitted.start_within_secs),
-        Admission::Rejected(_) => attempt.started,
-    }
 }
 
 /// Anybody can send evidence that is refused, so a refusal alone ends nothing;
@@ -344,11 +357,13 @@ fn not_after(admitted: &Admitted, now: Timestamp) -> Timestamp {
     now.plus(longest).min(admitted.order.expiration())
 }
 
+/// The manifest of an attempt, and SHA-256 of its init data; or the ending that it
+/// has none.
 fn manifest(
     admitted: &Admitted,
     attempt: Attempt,
     not_after: Timestamp,
-) -> Result<Manifest, ManifestError> {
+) -> Result<(Manifest, Digest), (Ending, String)> {
     let Admitted {
         order,
         service: _,
@@ -361,7 +376,13 @@ fn manifest(
         not_after,
         agent: agent.clone(),
     };
-    Manifest::new(order.clone(), terms.clone(), deployment)
+    let manifest = Manifest::new(order.clone(), terms.clone(), deployment);
+    let manifest = manifest.map_err(|error| match error {
+        ManifestError::TooLong(_) => (Ending::TooLarge, error.to_string()),
+        _ => (Ending::BadOrder, error.to_string()),
+    })?;
+    let init_data = init_data(&manifest).map_err(|error| (Ending::BadOrder, error.to_string()))?;
+    Ok((manifest, init_data.digest()))
 }
 
 /// The word of an ending as a constant.

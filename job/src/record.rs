@@ -1,7 +1,9 @@
 //! What the planner knows of a job: the validated job and what was recorded of
 //! its life. A record is only ever replaced as a whole.
 
-use crate::{Attempt, Ending, ImageRef, Order, Phase, PublicKey, Rejected, Terms, Timestamp};
+use crate::{
+    Attempt, Digest, Ending, ImageRef, Order, Phase, PublicKey, Rejected, Terms, Timestamp,
+};
 
 /// A job as the planner sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,10 +71,15 @@ pub struct Record {
 pub struct AttemptRecord {
     /// Its number.
     pub number: Attempt,
-    /// When the first attempt was recorded: starting is measured from here.
+    /// When the first attempt was recorded.
     pub started: Timestamp,
+    /// When something must run.
+    pub start_by: Timestamp,
     /// When the job is over, whatever its state.
     pub not_after: Timestamp,
+    /// SHA-256 of the init data its guest is started with: what HOST_DATA must be,
+    /// also when the service changed meanwhile.
+    pub host_data: Digest,
     /// UID of its pod, once it was seen.
     pub pod: Option<String>,
     /// A, once its evidence was verified by the operator.

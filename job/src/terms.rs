@@ -194,6 +194,9 @@ pub enum TermsError {
     /// Secrets without broker, or a broker without secrets.
     #[error("kbs must be null exactly when secrets is empty")]
     Kbs,
+    /// A conversation is asked for.
+    #[error("input.chat must be false: this version starts a job by one message, and asks nothing")]
+    Chat,
     /// A network is asked for.
     #[error("network.allow must be empty: this version gives a workload no network at all")]
     Network,
@@ -251,6 +254,9 @@ impl TermsForm {
         check_params(params)?;
         within("input.maxBytes", input.max_bytes, 1, GIB)?;
         within("input.waitSeconds", input.wait_seconds, 1, DAY)?;
+        if input.chat {
+            return Err(TermsError::Chat);
+        }
         within("output.maxBytes", output.max_bytes, 1, GIB)?;
         within("timeoutSeconds", *timeout_seconds, 1, DAY)?;
         within("resources.vcpus", resources.vcpus.into(), 2, 512)?;
@@ -537,7 +543,7 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused_by_name() {
         type Change = fn(&mut serde_json::Value);
-        let cases: [(&str, Change); 14] = [
+        let cases: [(&str, Change); 15] = [
             ("image", |v| {
                 v["workload"]["image"] = "r.example/x:latest".into()
             }),
@@ -562,6 +568,7 @@ mod tests {
             ("timeoutSeconds", |v| v["timeoutSeconds"] = 0.into()),
             ("vcpus", |v| v["resources"]["vcpus"] = 1.into()),
             ("memoryMiB", |v| v["resources"]["memoryMiB"] = 2048.into()),
+            ("input.chat", |v| v["input"]["chat"] = true.into()),
             ("network", |v| {
                 v["network"]["allow"] = serde_json::json!(["example.org:443"])
             }),

@@ -427,3 +427,25 @@ fn what_ended_stays_ended() {
         assert_eq!(world.job.record.ended, record.ended);
     }
 }
+
+#[test]
+fn a_service_that_changes_does_not_end_a_job_that_starts() {
+    let mut world = World::new();
+    world.round();
+    world.note("the provider applies the service with other terms");
+    world.job.admission = Admission::Rejected(Rejected {
+        ending: Ending::OfferChanged,
+        message: "the offer was changed since".to_owned(),
+    });
+    world.later(1);
+    world.round();
+    world.later(1);
+    world.pod(PodState::Running);
+    world.accept_evidence();
+    world.round();
+    world.later(5);
+    world.pod(PodState::Exited(0));
+    world.round();
+    assert_eq!(world.ending(), Some(Ending::Received));
+    insta::assert_snapshot!(world.text);
+}

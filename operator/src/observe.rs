@@ -3,7 +3,10 @@
 //! the customer uses.
 
 use crds::ConfidentialJob;
-use job::{Admission, Attempt, Job, Observed, Pod, PodState, Timestamp, Verdict, accept};
+use job::{
+    Attempt, AttemptRecord, Attestation, Attested, Job, Manifest, Observed, Offer, OfferContent,
+    Order, Pod, PodState, Subject, Timestamp, Verdict, accept, init_data,
+};
 use k8s_openapi::api::core::v1::{Event as KubeEvent, Pod as KubePod};
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
@@ -19,14 +22,14 @@ use crate::pod_state::{bounded, needs_event, pod_state};
 pub(crate) async fn observe(
     context: &Context,
     object: &ConfidentialJob,
+    order: Option<&Order>,
     job: &Job,
     now: Timestamp,
 ) -> Result<Observed, kube::Error> {
-    // An ended job's evidence decides nothing any more.
-    let (verdict, input_accepted) = if job.record.ended.is_some() {
-        (Verdict::NotSeen, false)
-    } else {
-        verify(context, job, now)
+    let (verdict, input_accepted) = match (order, &job.record.ended) {
+        (Some(order), None) => verify(context, order, job, now),
+        // An ended job's evidence decides nothing any more.
+        _ => (Verdict::NotSeen, false),
     };
     Ok(Observed {
         pods: pods(context, object).await?,
@@ -95,46 +98,52 @@ async fn last_event(context: &Context, uid: &str) -> Result<String, kube::Error>
 
 /// What the evidence that was heard proves, and whether the guest it proves said
 /// that it accepted the input.
-fn verify(context: &Context, job: &Job, now: Timestamp) -> (Verdict, bool) {
-    let Admission::Admitted(admitted) = &job.admission else {
+fn verify(context: &Context, order: &Order, job: &Job, now: Timestamp) -> (Verdict, bool) {
+    let Some(attempt) = &job.record.attempt else {
         return (Verdict::NotSeen, false);
     };
-    let order = &admitted.order;
     let heard = context.inbox.about(order.id());
     let accepted = |key| heard.input_accepted.contains(&key);
     // Verified once is verified: its key is recorded.
-    if let Some(attested) = job
-        .record
-        .attempt
-        .as_ref()
-        .and_then(|attempt| attempt.attested)
-    {
-        let verdict = Verdict::Accepted {
-            key: attested.key,
-            simulated: attested.simulated,
-        };
-        return (verdict, accepted(attested.key));
+    if let Some(Attested { key, simulated, .. }) = attempt.attested {
+        return (Verdict::Accepted { key, simulated }, accepted(key));
     }
-    let house = context.house();
-    let mut services = house.services.iter();
-    let Some(service) = services.find(|service| service.offer.service == admitted.service) else {
-        return (Verdict::NotSeen, false);
-    };
     let mut verdict = Verdict::NotSeen;
     for attestation in &heard.attestations {
-        match accept(attestation, order, &service.offer, &context.trust, now) {
-            Ok(machine) => {
-                let key = machine.key();
-                let simulated = machine.is_simulated();
-                return (Verdict::Accepted { key, simulated }, accepted(key));
-            }
-            Err(refusal) => {
-                tracing::warn!(job = %order.id(), check = refusal.check(), "refused evidence");
-                verdict = Verdict::Refused {
-                    check: refusal.to_string(),
-                };
-            }
-        }
+        let check = match offer(attestation, order, attempt) {
+            None => "its manifest is not the one this attempt was started with".to_owned(),
+            Some(offer) => match accept(attestation, order, &offer, &context.trust, now) {
+                Ok(machine) => {
+                    let key = machine.key();
+                    let simulated = machine.is_simulated();
+                    return (Verdict::Accepted { key, simulated }, accepted(key));
+                }
+                Err(refusal) => refusal.to_string(),
+            },
+        };
+        tracing::warn!(job = %order.id(), check, "refused evidence");
+        verdict = Verdict::Refused { check };
     }
     (verdict, false)
+}
+
+/// The offer an attempt was made from. Its service may make another one by now, so
+/// it is read from the manifest, once that is the recorded attempt's.
+fn offer(attestation: &Attestation, order: &Order, attempt: &AttemptRecord) -> Option<Offer> {
+    let manifest = Manifest::parse(&attestation.manifest, dvm::verify).ok()?;
+    let Subject::Offer(id) = order.subject() else {
+        return None;
+    };
+    let host_data = init_data(&manifest).ok()?.digest();
+    (host_data == attempt.host_data).then(|| Offer {
+        id: *id,
+        provider: order.provider(),
+        service: String::new(),
+        kind: order.kind(),
+        content: OfferContent {
+            name: String::new(),
+            about: String::new(),
+            cdvm: manifest.terms().clone(),
+        },
+    })
 }

@@ -28,7 +28,7 @@ const KERNEL_PARAMS: &str = "io.katacontainers.config.hypervisor.kernel_params";
 const CREATE_TIMEOUT: &str = "io.katacontainers.config.runtime.create_container_timeout";
 
 /// The guest components' whole API; measured, so it is a constant.
-const GUEST_API: &str = "agent.guest_components_rest_api=all";
+pub const GUEST_API: &str = "agent.guest_components_rest_api=all";
 
 /// Longest time Kata lets creating a container take, pulling included.
 const MAX_CREATE_SECS: u64 = 600;

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use crds::{ConfidentialJob, ConfidentialService};
 use dvm::Keys;
 use futures_util::StreamExt as _;
-use job::{Admission, Trust, plan};
+use job::{Admission, Job, Order, Trust, plan};
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::controller::{Action, Controller};
 use kube::runtime::reflector::ObjectRef;
@@ -49,8 +49,8 @@ async fn reconcile(object: Arc<ConfidentialJob>, context: Arc<Context>) -> Resul
     let record = status::record(object.status.as_ref()).map_err(Error::Status)?;
     let order = validate::order(&object).ok();
     let job = validate::job(&object, record, &context.house(), now);
-    listen(&context, &job).await?;
-    let seen = observe(&context, &object, &job, now)
+    listen(&context, &job, order.as_ref()).await?;
+    let seen = observe(&context, &object, order.as_ref(), &job, now)
         .await
         .map_err(Error::Observe)?;
     let plan = plan(&job, &seen, now);
@@ -67,25 +67,20 @@ async fn reconcile(object: Arc<ConfidentialJob>, context: Arc<Context>) -> Resul
 }
 
 /// A guest speaks on the relays of its order: be there before it does.
-async fn listen(context: &Context, job: &job::Job) -> Result<(), Error> {
-    let Admission::Admitted(admitted) = &job.admission else {
+async fn listen(context: &Context, job: &Job, order: Option<&Order>) -> Result<(), Error> {
+    let starts = matches!(job.admission, Admission::Admitted(_)) || job.record.attempt.is_some();
+    let (Some(order), true, None) = (order, starts, &job.record.ended) else {
         return Ok(());
     };
-    if job.record.ended.is_some() {
-        return Ok(());
-    }
-    let book = &context.relays;
-    let (relays, new) = book
-        .of(admitted.order.relays())
-        .await
-        .map_err(Error::Listen)?;
+    let relays = context.relays.of(order.relays()).await;
+    let (relays, new) = relays.map_err(Error::Listen)?;
     if new {
         tokio::spawn(context.inbox.clone().listen(relays));
     }
     Ok(())
 }
 
-fn service(job: &job::Job) -> Option<String> {
+fn service(job: &Job) -> Option<String> {
     match &job.admission {
         Admission::Admitted(admitted) => Some(admitted.service.clone()),
         Admission::Rejected(_) => None,

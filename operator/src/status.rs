@@ -57,7 +57,9 @@ fn attempt(status: &AttemptStatus) -> Result<AttemptRecord, StatusError> {
     Ok(AttemptRecord {
         number: number.try_into().map_err(|_| wrong())?,
         started: from_time(&status.started_at),
+        start_by: from_time(&status.start_by),
         not_after: from_time(&status.not_after),
+        host_data: status.host_data.parse().map_err(|_| wrong())?,
         pod: status.pod_uid.clone(),
         attested,
         input_accepted: status.input_accepted_at.as_ref().map(from_time),
@@ -123,7 +125,9 @@ fn attempt_status(attempt: &AttemptRecord) -> AttemptStatus {
     let AttemptRecord {
         number,
         started,
+        start_by,
         not_after,
+        host_data,
         pod,
         attested,
         input_accepted,
@@ -131,7 +135,9 @@ fn attempt_status(attempt: &AttemptRecord) -> AttemptStatus {
     AttemptStatus {
         number: number.get().into(),
         started_at: to_time(*started),
+        start_by: to_time(*start_by),
         not_after: to_time(*not_after),
+        host_data: host_data.to_string(),
         pod_uid: pod.clone(),
         key: attested.map(|attested| attested.key.to_string()),
         attested_at: attested.map(|attested| to_time(attested.at)),
@@ -246,7 +252,8 @@ pub(crate) fn from_time(time: &Time) -> Timestamp {
 mod tests {
     use super::{Who, record, status};
     use job::{
-        Announcement, Attempt, AttemptRecord, Attested, Ended, Ending, PublicKey, Record, Timestamp,
+        Announcement, Attempt, AttemptRecord, Attested, Digest, Ended, Ending, PublicKey, Record,
+        Timestamp,
     };
 
     #[test]
@@ -256,7 +263,9 @@ mod tests {
             attempt: Some(AttemptRecord {
                 number: Attempt::FIRST,
                 started: at(1_790_000_000),
+                start_by: at(1_790_000_120),
                 not_after: at(1_790_001_000),
+                host_data: Digest::of(b"init data"),
                 pod: Some("uid".to_owned()),
                 attested: Some(Attested {
                     key: PublicKey::from_bytes([1; 32]),

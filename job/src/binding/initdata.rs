@@ -96,13 +96,16 @@ impl InitData {
     /// Value of the annotation `io.katacontainers.config.hypervisor.cc_init_data`:
     /// base64 of gzip. Compression does not enter the digest.
     pub fn annotation(&self) -> String {
-        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-        // Writing to memory does not fail.
-        let compressed = gzip
-            .write_all(self.toml.as_bytes())
-            .and_then(|()| gzip.finish());
-        BASE64.encode(compressed.unwrap_or_default())
+        encode_annotation(&self.toml)
     }
+}
+
+/// The annotation that carries a text.
+pub fn encode_annotation(toml: &str) -> String {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    // Writing to memory does not fail.
+    let compressed = gzip.write_all(toml.as_bytes()).and_then(|()| gzip.finish());
+    BASE64.encode(compressed.unwrap_or_default())
 }
 
 /// The text an annotation carries, as Kata decodes it.
