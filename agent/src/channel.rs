@@ -14,8 +14,8 @@ use crate::clock;
 /// Wait between two tries to publish what no quorum took.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// Messages of the customer that are remembered, to drop copies. A customer
-/// sends a handful.
+/// Messages of the customer that are remembered, to drop copies. A customer sends
+/// a handful; one that sends more may be heard twice, and nothing acts on that.
 const MAX_SEEN: usize = 1024;
 
 /// The channel of one guest.
@@ -111,8 +111,13 @@ impl Channel {
             let Ok(rumor) = open(&event, &self.keys) else {
                 continue;
             };
-            let ours = rumor.pubkey == self.order.customer();
-            if ours && self.seen.len() < MAX_SEEN && self.seen.insert(rumor.id) {
+            if rumor.pubkey != self.order.customer() {
+                continue;
+            }
+            if self.seen.len() >= MAX_SEEN {
+                self.seen.clear();
+            }
+            if self.seen.insert(rumor.id) {
                 return rumor;
             }
         }

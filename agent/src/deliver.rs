@@ -63,11 +63,13 @@ pub(crate) async fn deliver(
                 return Stop::new(AgentExit::Unacknowledged, "");
             }
             Err(_) if clock::now() >= not_after => {
-                let exit = match accepted {
-                    Some(_) => AgentExit::Unacknowledged,
-                    None => AgentExit::Undeliverable,
+                return match accepted {
+                    Some(_) => Stop::new(AgentExit::Unacknowledged, ""),
+                    None => {
+                        let text = "no quorum of relays took the result";
+                        Stop::new(AgentExit::Undeliverable, text)
+                    }
                 };
-                return Stop::new(exit, "no quorum of relays took the result");
             }
             Err(_) => {}
         }

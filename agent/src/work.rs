@@ -33,6 +33,10 @@ pub(crate) struct Done {
     pub(crate) partials: u64,
 }
 
+/// Most text of one partial result: with every character escaped (six bytes each)
+/// it still fits into one message (`dvm::seal::MAX_RUMOR`).
+const MAX_PART: usize = 4096;
+
 /// What a workload says over its socket, one JSON object per line.
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
@@ -147,8 +151,13 @@ impl Story {
                 let what = what.chars().filter(|c| !c.is_control()).take(MAX_WHAT);
                 self.progress = Some((done, of, what.collect()));
             }
+            // Partial results are for looking at: what comes faster than it leaves
+            // is dropped, and the result has all of it.
             Ok(Said::Partial(text)) => {
-                self.partial.get_or_insert_default().push_str(&text);
+                let part = self.partial.get_or_insert_default();
+                let room = MAX_PART.saturating_sub(part.len());
+                let whole = text.floor_char_boundary(room);
+                part.push_str(text.get(..whole).unwrap_or_default());
             }
             Err(_) => {}
         }
