@@ -99,6 +99,8 @@ pub(crate) async fn collect(
     if outcome.input != input {
         return Err(wrong_input().into());
     }
+    let bytes = outcome.payload.len();
+    context.teller.tell(&News::Done { bytes });
     let data = data(context, &line.kept, &outcome.payload).await?;
     save(target, &data)?;
 

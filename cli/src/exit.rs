@@ -12,7 +12,7 @@ pub(crate) enum Exit {
     Failed = 1,
     /// What was asked for makes no sense.
     Usage = 2,
-    /// The machine was refused; no data left.
+    /// A machine was refused; it got no data.
     Refused = 3,
     /// The provider rejected the order.
     Rejected = 4,
@@ -30,7 +30,7 @@ Exit codes:
   0    done
   1    something failed here: network, files
   2    wrong usage
-  3    the machine was refused; no data left
+  3    a machine was refused; it got no data
   4    the provider rejected the order
   5    the job ended without a result: workload failed, timeout, bad input, …
   6    nothing came in time

@@ -17,9 +17,11 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use crate::clock;
 use crate::context::Context;
 use crate::exit::{Exit, Problem};
+use crate::judge::not_sent;
 use crate::news::News;
 use crate::state::commitment::Committed;
 use crate::state::{Kept, Route, Stage, stage};
+use crate::verify::another_machine;
 use heard::Heard;
 use known::Known;
 
@@ -250,6 +252,9 @@ impl Line {
 
     fn late(&self) -> Problem {
         let stage = stage(&self.kept.dir);
+        if self.known.another {
+            return another_machine(not_sent(stage));
+        }
         let what = match (stage, self.known.provider_spoke) {
             (Stage::Ordered, false) => "the provider said nothing in time",
             (Stage::Ordered | Stage::Committed, _) => "no machine answered in time",

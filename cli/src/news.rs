@@ -64,6 +64,8 @@ pub(crate) enum News {
     Part { number: Option<u64>, bytes: u64 },
     /// The workload asks something.
     Question { text: String },
+    /// The machine is done; its result is fetched and opened.
+    Done { bytes: u64 },
     /// The result is known to have arrived, and waits to be saved.
     Arrived { job: JobId },
     /// The result was saved.

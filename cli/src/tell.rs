@@ -79,17 +79,22 @@ impl Teller {
                 print(&object.to_string());
             }
         }
+        // Why it did not end well is an error, wherever the story goes.
+        let people = match news {
+            News::Stopped(_) => Stream::Error,
+            _ => self.people,
+        };
         for row in people::rows(news, self.detail) {
-            self.row(&row);
+            self.row(people, &row);
         }
     }
 
     /// A line for people as it is, such as a heading.
     pub(crate) fn line(&self, text: &str) {
-        self.row(&Row::Plain(text.to_owned()));
+        self.row(self.people, &Row::Plain(text.to_owned()));
     }
 
-    fn row(&self, row: &Row) {
+    fn row(&self, people: Stream, row: &Row) {
         let (text, passing) = match row {
             Row::Timed(text) => (self.timed(&clean(text)), false),
             Row::Plain(text) => (clean(text), false),
@@ -104,15 +109,12 @@ impl Teller {
             (false, _) => "",
         };
         let after = if passing { "" } else { "\n" };
-        self.write(&format!("{before}{text}{after}"));
-    }
-
-    fn write(&self, text: &str) {
-        // As above: nobody may be listening.
-        let _ = match self.people {
-            Stream::Out => write_all(&mut std::io::stdout(), text),
-            Stream::Error => write_all(&mut std::io::stderr(), text),
-        };
+        // The line on the terminal ends where it began.
+        if people != self.people && !before.is_empty() {
+            self.people.write("\n");
+        }
+        let before = if people == self.people { before } else { "" };
+        people.write(&format!("{before}{text}{after}"));
     }
 
     fn timed(&self, text: &str) -> String {
@@ -127,8 +129,18 @@ impl Teller {
 impl Drop for Teller {
     fn drop(&mut self) {
         if self.passing.get() {
-            self.write("\n");
+            self.people.write("\n");
         }
+    }
+}
+
+impl Stream {
+    fn write(self, text: &str) {
+        // As above: nobody may be listening.
+        let _ = match self {
+            Self::Out => write_all(&mut std::io::stdout(), text),
+            Self::Error => write_all(&mut std::io::stderr(), text),
+        };
     }
 }
 

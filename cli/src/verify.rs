@@ -135,9 +135,7 @@ fn decide(
         Commitment::AnotherFirst(first) => {
             let first = first.key();
             context.teller.tell(&News::AnotherMachine { key, first });
-            let what = "another machine answers for this order; your data go to the first one only";
-            let next = "if the first one is gone, order again";
-            Err(Problem::new(Exit::Refused, what, meaning, next).into())
+            Err(another_machine(meaning).into())
         }
     }
 }
@@ -185,7 +183,15 @@ pub(crate) fn show_others(context: &Context<'_>, line: &mut Line, trust: &Trust)
             Evidence::new(&claim, &verdict, now).keep(&line.kept.dir, Some(committed))?;
             let key = claim.author;
             context.teller.tell(&News::AnotherMachine { key, first });
+            line.known.another = true;
         }
     }
     Ok(())
+}
+
+/// What it is when a second machine answers and the first one does not.
+pub(crate) fn another_machine(meaning: &str) -> Problem {
+    let what = "another machine answers for this order; one job has one machine";
+    let next = "if the first one is gone, order again";
+    Problem::new(Exit::Refused, what, meaning, next)
 }

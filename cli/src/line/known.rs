@@ -32,6 +32,8 @@ pub(crate) struct Known {
     pub(crate) provider_ended: Option<String>,
     /// Whether the provider says that the machine is gone.
     pub(crate) destroyed: bool,
+    /// Whether a second machine answered that could have been the one.
+    pub(crate) another: bool,
     /// Number and content of the last report.
     seq: u64,
     report: Option<(String, Option<(u64, u64)>)>,

@@ -56,6 +56,7 @@ pub(crate) fn objects(news: &News) -> Vec<Value> {
         }
         News::Part { number, bytes } => json!({"event": "part", "seq": number, "bytes": bytes}),
         News::Question { text } => json!({"event": "question", "text": text}),
+        News::Done { bytes } => json!({"event": "done", "bytes": bytes}),
         News::Arrived { job } => json!({"event": "arrived", "job": job}),
         News::Saved {
             bytes,

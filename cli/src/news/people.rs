@@ -84,6 +84,7 @@ pub(crate) fn rows(news: &News, detail: Detail) -> Vec<Row> {
             Row::Passing(label("running", &format!("part{number}, {}", size(*bytes))))
         }
         News::Question { text } => Row::Plain(label("question", text)),
+        News::Done { bytes } => Row::Passing(label("result", &format!("{} to open", size(*bytes)))),
         News::Arrived { job } => timed(
             "result",
             format!("{} has one; it is not saved yet", short_job(*job)),

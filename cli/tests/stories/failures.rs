@@ -57,7 +57,7 @@ async fn a_workload_that_fails() {
             "The machine ended the job without a result.",
         ],
     );
-    assert!(!ended.out.contains('\u{1b}'));
+    assert!(!ended.says("\u{1b}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -191,7 +191,7 @@ async fn what_cannot_be_meant_is_refused_before_anything_leaves() {
         let ended = cdvm.end().await;
         ended.assert(2, &[]);
         assert!(
-            ended.out.contains(word) || ended.err.contains("cannot be used multiple"),
+            ended.says(word) || ended.err.contains("cannot be used multiple"),
             "{word}: {ended:#?}"
         );
     }
@@ -217,7 +217,7 @@ async fn plain_and_private_relays_are_refused_without_the_flag() {
         .env("HOME", &world.dir);
     let output = command.output().await.unwrap();
     assert_eq!(output.status.code(), Some(2));
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(text.contains("--allow-plain-relays"), "{text}");
     // With it, and relays by the environment.
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_cdvm"));

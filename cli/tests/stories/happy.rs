@@ -203,6 +203,7 @@ async fn programs_read_one_object_per_line() {
             "accepted",
             "sent",
             "input-accepted",
+            "done",
             "result",
             "simulated",
         ]

@@ -48,7 +48,7 @@ async fn refused(
         "nothing was sent to the machine"
     );
     let dir = world.job_dir();
-    assert!(dir.join("attestation.json").exists() && ended.out.contains("attestation.json"));
+    assert!(dir.join("attestation.json").exists() && ended.err.contains("attestation.json"));
     assert!(!dir.join("committed").exists() && !dir.join("started").exists());
     assert!(!world.path("report.md").exists());
     ended

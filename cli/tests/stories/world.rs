@@ -252,10 +252,16 @@ impl Ended {
         self.out.lines().map(parse).collect()
     }
 
+    /// Whether people were told this; why it did not end well goes to stderr.
+    pub(crate) fn says(&self, word: &str) -> bool {
+        self.out.contains(word) || self.err.contains(word)
+    }
+
     pub(crate) fn assert(&self, code: i32, words: &[&str]) {
         assert_eq!(self.code, code, "{self:#?}");
         for word in words {
-            assert!(self.out.contains(word), "{word:?} in {self:#?}");
+            assert!(self.says(word), "{word:?} in {self:#?}");
         }
+        assert_eq!(self.code == 0, self.err.is_empty(), "{self:#?}");
     }
 }
