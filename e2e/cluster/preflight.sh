@@ -28,6 +28,8 @@ check_build() {
   newer "${go:-0}" 1.26 || # the line `go` in go.mod
     missing "Go 1.26 or newer (found: ${go:-none})" 'Kubernetes and its tools are built from source' 'install it from https://go.dev/dl'
   have make || missing make 'nothing here runs without it' 'apt-get install make'
+  have clang && have llvm-ar || missing 'clang and llvm' 'the pure crates cannot be built for wasm32' 'apt-get install clang llvm'
+  have musl-gcc || missing musl-gcc 'static binaries cannot be linked' 'apt-get install musl-tools'
   have cc || missing 'a C compiler' 'crates with C parts cannot be linked' 'apt-get install gcc libc6-dev'
   free=$(df --output=avail --block-size=1G "$repo" | tail -n 1)
   ((free >= 15)) || # Go cache 6, Rust target 7, tools and images 1, and a reserve

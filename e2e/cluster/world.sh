@@ -301,13 +301,14 @@ down() {
 }
 
 forget() { # all but the logs; by name, for the directory may be anybody's
-  rm -rf "$state"/{pki,kubectl,kubeconfig,world.env,pid,rc,await.log}
+  rm -rf "$state"/{pki,kubectl,kubeconfig,world.env,pid,rc,shell.rc,await.log}
 }
 
 enter() {
   set -a && alive && set +a || fail "no world is up in $state"
   (($#)) || {
     printf 'PS1="(inside %s) \\w # "\n' "$CDVM_NODE" >"$state/rc"
+    [[ ! -e $state/shell.rc ]] || cat "$state/shell.rc" >>"$state/rc" # what others want there
     echo "Inside the test cluster: kubectl, crane and helm work; logs are in $CDVM_LOG_DIR; leave with exit."
     set -- bash --rcfile "$state/rc"
   }

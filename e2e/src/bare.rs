@@ -5,6 +5,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
+use crds::ConfidentialService;
 use dvm::input::Start;
 use dvm::order::{NewOrder, sign_order};
 use dvm::outcome::{Outcome, Received};
@@ -29,9 +30,9 @@ pub fn now() -> Timestamp {
 }
 
 impl Provider {
-    /// The signed offer of an example, as its own operator would make it.
-    pub fn offer(&self, name: &str) -> anyhow::Result<(Event, Offer)> {
-        let service = self.example(name)?;
+    /// The signed offer of a service, as its own operator would make it.
+    pub fn offer(&self, service: &ConfidentialService) -> anyhow::Result<(Event, Offer)> {
+        let name = service.metadata.name.as_deref().context("no name")?;
         let content = service.offer_content().map_err(anyhow::Error::msg)?;
         let kind = u16::try_from(service.spec.kind)?;
         let event = dvm::offer::sign_offer(&self.keys, name, kind, &content, now());
@@ -45,7 +46,7 @@ impl Provider {
             kind: offer.kind,
             provider: self.keys.public_key(),
             offer: offer.id,
-            relays: self.relay_urls(),
+            relays: self.servers.relays.clone(),
             expiration: now().plus(600),
             params: Vec::new(),
         };
@@ -166,7 +167,7 @@ pub struct Ears {
 impl Ears {
     /// Listens for `keys` on the provider's relays.
     pub async fn new(provider: &Provider, keys: &Keys) -> anyhow::Result<Self> {
-        let relays = Relays::connect(&provider.relay_urls(), Plain::Allowed).await?;
+        let relays = Relays::connect(&provider.servers.relays, Plain::Allowed).await?;
         let inbox = relays.inbox(Filter::sealed_to(keys.public_key())).await;
         Ok(Self {
             keys: keys.clone(),

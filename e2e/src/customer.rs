@@ -13,6 +13,8 @@ use crate::world::World;
 /// Longest run of one command.
 const LIMIT: Duration = Duration::from_mins(2);
 
+const NO_CDVM: &str = "failed to start cdvm: run `make images`";
+
 /// A customer on the relays of one provider.
 pub struct Customer {
     world: World,
@@ -77,8 +79,8 @@ impl Customer {
             state,
             "--allow-plain-relays".to_owned(),
         ];
-        for url in provider.relay_urls() {
-            options.extend(["--relay".to_owned(), url]);
+        for url in &provider.servers.relays {
+            options.extend(["--relay".to_owned(), url.clone()]);
         }
         Ok(Self {
             world,
@@ -87,9 +89,21 @@ impl Customer {
         })
     }
 
+    /// The same customer with more options.
+    #[must_use]
+    pub fn with(mut self, options: &[&str]) -> Self {
+        self.options.extend(options.iter().map(ToString::to_string));
+        self
+    }
+
     /// A file in the customer's directory.
     pub fn file(&self, name: &str) -> PathBuf {
         self.dir.join(name)
+    }
+
+    /// Copies a file into the customer's directory.
+    pub fn copy(&self, name: &str, from: &Path) -> anyhow::Result<PathBuf> {
+        self.write(name, std::fs::read(from)?)
     }
 
     /// Writes a file into the customer's directory.
@@ -119,20 +133,40 @@ impl Customer {
         })
     }
 
+    /// Runs `cdvm --json` before everybody's eyes: the command, and its lines for
+    /// people as they come.
+    pub async fn live(&self, arguments: &[&str]) -> anyhow::Result<Said> {
+        use std::process::Stdio;
+        println!("$ cdvm {}", arguments.join(" "));
+        let mut command = self.command(arguments);
+        command.arg("--json").stderr(Stdio::inherit());
+        let output = command.output().await.context(NO_CDVM)?;
+        Ok(Said {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::new(),
+        })
+    }
+
     /// Starts `cdvm` in the background; it is killed when this is dropped.
     pub fn start(&self, arguments: &[&str]) -> anyhow::Result<Child> {
+        self.command(arguments).spawn().context(NO_CDVM)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         use std::process::Stdio;
-        Command::new(self.world.cdvm())
+        let mut command = Command::new(self.world.cdvm());
+        command
             .args(&self.options)
             .args(arguments)
             .env_clear()
             .env("HOME", &self.dir)
+            .current_dir(&self.dir)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .context("failed to start cdvm: run `make images`")
+            .kill_on_drop(true);
+        command
     }
 
     /// `cdvm run SERVICE` on a file, with `--json`.

@@ -10,10 +10,14 @@
     clippy::unwrap_used
 )]
 
+pub mod attacks;
 pub mod bare;
+pub mod bench;
 pub mod blossom;
 pub mod commons;
 pub mod customer;
+pub mod hostile;
+pub mod phases;
 pub mod provider;
 pub mod relay;
 pub mod tamper;

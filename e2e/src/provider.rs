@@ -2,16 +2,18 @@
 //! server of its own.
 
 use std::collections::BTreeMap;
+use std::process::Output;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::body::Bytes;
 use crds::{ConfidentialJob, ConfidentialService};
 use dvm::Keys;
-use job::Event;
+use job::{Event, Offer};
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
-use kube::api::{ListParams, ObjectMeta, PostParams};
+use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams};
 use kube::{Api, Client, Config};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::blossom::DevBlossom;
 use crate::relay::DevRelay;
@@ -29,29 +31,56 @@ pub struct Provider {
     pub namespace: String,
     /// O.
     pub keys: Keys,
-    /// Its relays: two, so that a quorum is two.
-    pub relays: [DevRelay; 2],
-    /// Its blob server.
-    pub blobs: DevBlossom,
+    /// Where customers find it.
+    pub servers: Servers,
+    /// Those of them that are in this process.
+    pub relays: Vec<DevRelay>,
+    /// Likewise.
+    blobs: Option<DevBlossom>,
     /// Kubernetes, as administrator.
     pub client: Client,
 }
 
+/// Where a provider and its customers meet.
+#[derive(Clone, Debug)]
+pub struct Servers {
+    /// URLs of relays.
+    pub relays: Vec<String>,
+    /// URL of the blob server.
+    pub blobs: String,
+}
+
 impl Provider {
     /// Relays, blob server, key and namespace, but no operator: what a hostile
-    /// provider starts from.
+    /// provider starts from. Two relays, so that a quorum is two.
     pub async fn bare(name: &str) -> anyhow::Result<Self> {
+        let relays = vec![
+            DevRelay::start(NODE, 0).await?,
+            DevRelay::start(NODE, 0).await?,
+        ];
+        let blobs = DevBlossom::start(NODE, 0).await?;
+        let servers = Servers {
+            relays: relays.iter().map(|relay| relay.url().to_owned()).collect(),
+            blobs: blobs.url().to_owned(),
+        };
+        Ok(Self {
+            relays,
+            blobs: Some(blobs),
+            ..Self::at(&format!("t-{name}"), servers).await?
+        })
+    }
+
+    /// Key and namespace, with servers that run elsewhere.
+    pub async fn at(namespace: &str, servers: Servers) -> anyhow::Result<Self> {
         ::relay::install_crypto_provider();
         let world = World::from_env()?;
         let client = client(&world).await?;
         let provider = Self {
-            namespace: format!("t-{name}"),
+            namespace: namespace.to_owned(),
             keys: Keys::generate(),
-            relays: [
-                DevRelay::start(NODE, 0).await?,
-                DevRelay::start(NODE, 0).await?,
-            ],
-            blobs: DevBlossom::start(NODE, 0).await?,
+            servers,
+            relays: Vec::new(),
+            blobs: None,
             client,
             world,
         };
@@ -96,7 +125,7 @@ impl Provider {
         secrets.create(&PostParams::default(), &secret).await?;
         let values = json!({
             "provider": {"existingSecret": "nostr-key"},
-            "relays": self.relay_urls(),
+            "relays": self.servers.relays,
             "images": {
                 "operator": self.world.image("operator")?,
                 "bridge": self.world.image("bridge")?,
@@ -131,22 +160,18 @@ impl Provider {
 
     /// Applies an example with our blob server, and waits until it is offered.
     pub async fn apply_service(&self, name: &str) -> anyhow::Result<ConfidentialService> {
-        self.apply_changed_service(name, |_| {}).await
+        self.apply(&self.example(name)?).await
     }
 
-    /// Applies an example after a change, and waits until it is offered.
-    pub async fn apply_changed_service(
+    /// Applies a service, and waits until it is offered.
+    pub async fn apply(
         &self,
-        name: &str,
-        change: impl FnOnce(&mut ConfidentialService),
+        service: &ConfidentialService,
     ) -> anyhow::Result<ConfidentialService> {
-        let mut service = self.example(name)?;
-        change(&mut service);
         let name = service.metadata.name.clone().unwrap_or_default();
         let api = self.services();
-        api.create(&PostParams::default(), &service)
-            .await
-            .context("failed to apply the service")?;
+        let created = api.create(&PostParams::default(), service).await;
+        created.context("failed to apply the service")?;
         let offered = |service: &ConfidentialService| {
             let status = service.status.clone().unwrap_or_default();
             let mut conditions = status.conditions.iter();
@@ -166,27 +191,94 @@ impl Provider {
             .with_context(|| format!("failed to read {}: run `make images`", path.display()))?;
         let mut service: ConfidentialService =
             serde_saphyr::from_str(&text).context("failed to read the example")?;
-        service.spec.terms.blob_servers = vec![self.blobs.url().to_owned()];
+        service.spec.terms.blob_servers = vec![self.servers.blobs.clone()];
         Ok(service)
     }
 
-    /// URLs of its relays.
-    pub fn relay_urls(&self) -> Vec<String> {
-        self.relays
-            .iter()
-            .map(|relay| relay.url().to_owned())
-            .collect()
+    /// A service whose workload is the probe, with these arguments.
+    pub fn probe(&self, name: &str, arguments: &[&str]) -> anyhow::Result<ConfidentialService> {
+        let mut service = self.example("redact")?;
+        service.metadata.name = Some(name.to_owned());
+        let terms = &mut service.spec.terms;
+        terms.params.clear();
+        terms.workload.image = self.world.image("probe")?.into();
+        let argv = ["/probe"].iter().chain(arguments);
+        terms.workload.argv = argv.map(ToString::to_string).collect();
+        Ok(service)
     }
 
     /// Everything its relays hold, each event once.
     pub async fn events(&self) -> Vec<Event> {
-        let mut events = self.relays[0].events().await;
-        for event in self.relays[1].events().await {
-            if !events.iter().any(|seen| seen.id == event.id) {
-                events.push(event);
+        let mut events: Vec<Event> = Vec::new();
+        for relay in &self.relays {
+            for event in relay.events().await {
+                if !events.iter().any(|seen| seen.id == event.id) {
+                    events.push(event);
+                }
             }
         }
         events
+    }
+
+    /// Every blob its server holds.
+    pub fn held_blobs(&self) -> Vec<Bytes> {
+        self.blobs.iter().flat_map(DevBlossom::blobs).collect()
+    }
+
+    /// The current offer of one of its services, as customers find it.
+    pub async fn offered(&self, service: &str) -> anyhow::Result<Offer> {
+        let events = self.events().await;
+        let offers = events
+            .iter()
+            .filter_map(|event| Some((event.created_at, dvm::offer::parse_offer(event).ok()?)));
+        let newest = offers
+            .filter(|(_, offer)| offer.service == service)
+            .max_by_key(|(at, _)| *at);
+        let (_, offer) = newest.with_context(|| format!("{service} is not offered"))?;
+        Ok(offer)
+    }
+
+    /// `kubectl apply` of a text, whatever comes of it.
+    pub fn apply_text(&self, text: &str) -> anyhow::Result<Output> {
+        let arguments = ["--namespace", &self.namespace, "apply", "--filename", "-"];
+        self.world.try_tool("kubectl", &arguments, text)
+    }
+
+    /// Names of the pods that were ever created for a job, by the API server's audit
+    /// log: a name twice is a pod created twice.
+    pub fn pods_created(&self, job: &str) -> anyhow::Result<Vec<String>> {
+        let path = self.world.state.join("log/audit.log");
+        let log = std::fs::read_to_string(&path)
+            .with_context(|| format!("failed to read {}", path.display()))?;
+        let entries = log
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let created = entries.filter(|entry| {
+            entry["verb"] == "create"
+                && entry["objectRef"]["resource"] == "pods"
+                && entry["objectRef"]["namespace"] == self.namespace.as_str()
+                && entry["responseStatus"]["code"] == 201
+        });
+        let names =
+            created.filter_map(|entry| entry["objectRef"]["name"].as_str().map(str::to_owned));
+        Ok(names.filter(|name| name.starts_with(job)).collect())
+    }
+
+    /// Kills one of its programs at once, as a crash does; its Deployment starts it
+    /// again.
+    pub async fn kill(&self, program: &str) -> anyhow::Result<()> {
+        let list = ListParams::default().labels(&format!("app.kubernetes.io/name={program}"));
+        let now = DeleteParams::default().grace_period(0);
+        self.pods()
+            .delete_collection(&now, &list)
+            .await
+            .with_context(|| format!("failed to kill the {program}"))?;
+        Ok(())
+    }
+
+    /// `kubectl` in its namespace.
+    pub fn kubectl(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        self.world.kubectl(&self.namespace, arguments)
     }
 
     /// Its services.

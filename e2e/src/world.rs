@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use anyhow::{Context as _, bail};
+use job::Timestamp;
+use simvendor::{Chip, ChipSpec, Generation};
 
 /// The node's address on the bridge its pods hang on: what pods can reach.
 pub const NODE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 88, 0, 1));
@@ -66,6 +68,17 @@ impl World {
     /// The trust file that accepts the simulated machine.
     pub fn trust(&self) -> PathBuf {
         self.root.join("target/simtee/trust.toml")
+    }
+
+    /// The chip of the simulated machine.
+    pub fn simulated_chip(&self, now: Timestamp) -> anyhow::Result<Chip> {
+        let spec = ChipSpec::new(Generation::Genoa, now.as_secs());
+        let chip = Chip::load(
+            Generation::Genoa,
+            spec,
+            &self.root.join("target/simtee/machine"),
+        );
+        chip.context("failed to read the simulated chip: run `make simtee`")
     }
 
     /// The kubeconfig of the cluster's administrator.

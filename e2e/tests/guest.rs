@@ -14,7 +14,7 @@ const SOON: Duration = Duration::from_secs(30);
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pod_made_by_hand_does_the_job() -> anyhow::Result<()> {
     let provider = Provider::bare("guest").await?;
-    let (_, offer) = provider.offer("redact")?;
+    let (_, offer) = provider.offer(&provider.example("redact")?)?;
     let mut customer = HandCustomer::new(&provider, &offer).await?;
     let manifest = provider.manifest(&customer.order, &offer, 1)?;
     let pod = provider.launch(&provider.pod(&manifest)?).await?;

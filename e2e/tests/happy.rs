@@ -39,7 +39,7 @@ fn a_secret_table_is_analysed_over_nostr() -> anyhow::Result<()> {
         }
 
         // Data and result went as blobs; nobody but the customer opens anything.
-        assert!(!provider.blobs.blobs().is_empty());
+        assert!(!provider.held_blobs().is_empty());
         let strangers = [provider.keys.clone(), Keys::generate()];
         let order: job::Event = serde_json::from_str(&kept(&customer, "order.json")?)?;
         let to_customer = provider.relays[0].events_to(order.pubkey).await;
@@ -69,16 +69,7 @@ fn the_same_by_kubectl() -> anyhow::Result<()> {
             .cdvm(&["request", "redact", "--param", "summary=yes", "--yaml"])
             .await?;
         assert_eq!(order.code, 0, "{}", order.stderr);
-        let arguments = [
-            "--namespace",
-            &provider.namespace,
-            "apply",
-            "--filename",
-            "-",
-        ];
-        let applied = provider
-            .world
-            .try_tool("kubectl", &arguments, &order.stdout)?;
+        let applied = provider.apply_text(&order.stdout)?;
         assert!(
             applied.status.success(),
             "{}",

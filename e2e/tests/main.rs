@@ -4,7 +4,12 @@
 // A failure of a scenario is reported by stopping at once.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+mod bad_input;
+mod crash;
+mod endings;
 mod guest;
 mod happy;
+mod hostile;
+mod once;
 mod secrecy;
 mod tampered_pod;

@@ -19,7 +19,9 @@ const MARKER: &str = "Zq7-very-secret-marker-9Xw";
 fn the_provider_sees_nothing_of_the_data() -> anyhow::Result<()> {
     run(async {
         let provider = commons().await?;
-        sleeper(provider).await?;
+        provider
+            .apply(&provider.probe("sleeper", &["sleep", "6"])?)
+            .await?;
         let customer = Customer::new(provider, "secrecy")?;
         let input = customer.write("input.txt", MARKER.repeat(20))?;
         let output = customer.file("output.txt");
@@ -67,25 +69,11 @@ fn the_provider_sees_nothing_of_the_data() -> anyhow::Result<()> {
         for event in provider.events().await {
             assert!(!dvm::event::to_json(&event).contains(MARKER));
         }
-        for blob in provider.blobs.blobs() {
+        for blob in provider.held_blobs() {
             assert!(!contains(&blob, MARKER.as_bytes()));
         }
         Ok(())
     })
-}
-
-/// A service that keeps its input for some seconds.
-async fn sleeper(provider: &Provider) -> anyhow::Result<()> {
-    let image = provider.world.image("probe")?.to_owned();
-    provider
-        .apply_changed_service("redact", |service| {
-            service.metadata.name = Some("sleeper".to_owned());
-            service.spec.terms.workload.image = image;
-            service.spec.terms.workload.argv = ["/probe", "sleep", "6"].map(str::to_owned).to_vec();
-            service.spec.terms.params.clear();
-        })
-        .await?;
-    Ok(())
 }
 
 /// Everything Kubernetes and the node hold about it.
@@ -103,15 +91,11 @@ fn search(provider: &Provider, pod: &str) -> anyhow::Result<()> {
         "{}",
         String::from_utf8_lossy(&logs.stdout)
     );
-    for what in ["cjob,csvc,pods,events,secrets,configmaps"] {
-        let all = provider
-            .world
-            .kubectl(&provider.namespace, &["get", what, "--output", "json"])?;
-        assert!(
-            !all.contains(MARKER),
-            "{what} of the namespace hold the data"
-        );
-    }
+    let what = "cjob,csvc,pods,events,secrets,configmaps";
+    let all = provider
+        .world
+        .kubectl(&provider.namespace, &["get", what, "--output", "json"])?;
+    assert!(!all.contains(MARKER), "an object holds the data");
     for program in ["operator", "bridge"] {
         let deployment = format!("deployment/cdvm-{program}");
         let log = provider

@@ -5,16 +5,14 @@ use std::time::Duration;
 
 use e2e::bare::HandCustomer;
 use e2e::commons::{commons, run};
-use e2e::provider::Provider;
 use e2e::tamper::tamper;
-use job::Offer;
 
 const SOON: Duration = Duration::from_mins(1);
 
 /// Orders, lets the cluster change the pod, and waits for the end.
 async fn refused(patches: &str) -> anyhow::Result<String> {
     let provider = commons().await?;
-    let offer = offer(provider).await?;
+    let offer = provider.offered("redact").await?;
     let customer = HandCustomer::new(provider, &offer).await?;
     let name = customer.order.object_name();
     let honest = provider.pod(&provider.manifest(&customer.order, &offer, 1)?)?;
@@ -34,15 +32,6 @@ async fn refused(patches: &str) -> anyhow::Result<String> {
     assert!(attempt.key.is_none() && attempt.input_accepted_at.is_none());
     provider.destroyed(&name, SOON).await?;
     Ok(status.message.unwrap())
-}
-
-async fn offer(provider: &Provider) -> anyhow::Result<Offer> {
-    let events = provider.events().await;
-    let mut offers = events
-        .iter()
-        .filter_map(|event| dvm::offer::parse_offer(event).ok());
-    let offer = offers.find(|offer| offer.service == "redact");
-    offer.ok_or_else(|| anyhow::anyhow!("redact is not offered"))
 }
 
 fn check(patches: &str, differs: &str) -> anyhow::Result<()> {

@@ -1,0 +1,93 @@
+//! An order is run once, however often and by whatever way it is heard.
+
+use std::time::Duration;
+
+use dvm::input::Start;
+use dvm::wrap;
+use e2e::bare::{HandCustomer, now};
+use e2e::commons::run;
+use e2e::provider::Provider;
+use e2e::wait::until;
+use kube::ResourceExt as _;
+use kube::api::ListParams;
+use relay::{Plain, Relays};
+
+const SOON: Duration = Duration::from_mins(1);
+
+/// Twice, from two relays, after a restart of the bridge, and by kubectl.
+#[test]
+fn the_same_order_heard_again_and_again_is_one_pod() -> anyhow::Result<()> {
+    run(async {
+        let provider = Provider::start("once").await?;
+        let offer = provider.offered("redact").await?;
+        let mut customer = HandCustomer::new(&provider, &offer).await?;
+        let name = customer.order.object_name();
+
+        // Two wraps of it, each to both relays, and one to each relay alone.
+        customer.send_order(&provider).await?;
+        customer.send_order(&provider).await?;
+        let machine = customer.accept(&provider.world, SOON).await?;
+        for url in &provider.servers.relays {
+            let alone = Relays::connect(&[url.clone()], Plain::Allowed).await?;
+            let rumor = dvm::order::private_order(&customer.order, now());
+            let event = wrap(&rumor, &customer.keys, provider.keys.public_key(), now())?;
+            alone.publish(&event).await?;
+        }
+        // After a restart the bridge hears all of it again.
+        restart_bridge(&provider).await?;
+        customer.send_order(&provider).await?;
+        let applied = provider.apply_text(&yaml(&customer))?;
+        assert!(applied.status.success(), "{applied:?}");
+
+        let sent: Start = customer.send(machine.key(), b"a@example.org").await?;
+        assert_eq!(sent.inputs.len(), 1);
+        assert_eq!(customer.receive(SOON).await?, b"[e-mail]");
+        let job = provider.destroyed(&name, SOON).await?;
+        let status = job.status.unwrap();
+        assert_eq!(status.ending.as_deref(), Some("Received"));
+        assert_eq!(provider.pods_created(&name)?, [format!("{name}-1")]);
+
+        // And when it is over: nothing starts any more.
+        customer.send_order(&provider).await?;
+        restart_bridge(&provider).await?;
+        let jobs = provider.jobs().list(&ListParams::default()).await?.items;
+        assert_eq!(jobs.len(), 1);
+        assert_eq!(provider.pods_created(&name)?, [format!("{name}-1")]);
+        Ok(())
+    })
+}
+
+/// The order as `cdvm request --yaml` prints it.
+fn yaml(customer: &HandCustomer) -> String {
+    format!(
+        "apiVersion: cdvm.dev/v1alpha1\nkind: ConfidentialJob\nmetadata:\n  name: {}\nspec:\n  request: {}\n",
+        customer.order.object_name(),
+        dvm::event::to_json(customer.order.event()),
+    )
+}
+
+/// Kills the bridge and waits until another one heard everything its relays hold.
+async fn restart_bridge(provider: &Provider) -> anyhow::Result<()> {
+    let list = ListParams::default().labels("app.kubernetes.io/name=bridge");
+    let pods = provider.pods();
+    let before: Vec<_> = pods
+        .list(&list)
+        .await?
+        .iter()
+        .filter_map(ResourceExt::uid)
+        .collect();
+    provider.kill("bridge").await?;
+    let look = || async {
+        let pods = pods.list(&list).await?.items;
+        let new = pods
+            .into_iter()
+            .find(|pod| pod.uid().is_some_and(|uid| !before.contains(&uid)));
+        let Some(new) = new else {
+            anyhow::bail!("there is no new pod");
+        };
+        Ok(provider.kubectl(&["logs", &new.name_any()])?)
+    };
+    let heard = |log: &String| log.contains("\"exists\"");
+    until("the bridge's hearing again", SOON, look, heard).await?;
+    Ok(())
+}
