@@ -8,7 +8,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check e2e fmt clippy unit wasm deny images simtee cluster shell down tcb bench clean preflight tools targets
+.PHONY: help demo test check e2e fmt clippy unit wasm deny images simtee cluster shell down tcb bench bench-job bench-agent clean preflight preflight-build tools targets
 
 cluster_dir := e2e/cluster
 world := target/world
@@ -20,17 +20,24 @@ wasm_env += RUSTFLAGS='--cfg getrandom_backend="wasm_js"'
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
-demo: preflight images simtee tools ## the main job on a real Kubernetes, told as a story
-	@$(cluster_dir)/world.sh status --state $(world) >/dev/null || $(cluster_dir)/world.sh up --state $(world) --runtime target/simtee/simtee
+demo: preflight tools images simtee ## the main job on a real Kubernetes, told as a story
+	@$(cluster_dir)/images.sh rogue
 	@e2e/demo.sh
 
-test: preflight check e2e ## every test of every rung, cluster included (needs root)
+test: ## every test of every rung, cluster included (needs root)
+	@if ((EUID == 0)); then $(MAKE) --no-print-directory preflight check e2e; else \
+	  $(MAKE) --no-print-directory check && \
+	  echo 'test       LEFT OUT: e2e (every scenario on the cluster): it needs root; run `sudo make test`, or `make check` for the rest on purpose' >&2 && exit 1; fi
 
-check: fmt clippy unit wasm deny ## what needs no root
+check: preflight-build fmt clippy unit wasm deny ## what needs no root
 
 preflight:
 	@$(cluster_dir)/packages.sh
 	@$(cluster_dir)/preflight.sh
+
+preflight-build:
+	@((EUID != 0)) || $(cluster_dir)/packages.sh
+	@$(cluster_dir)/preflight.sh build
 
 targets:
 	@rustup target add --toolchain $$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml) wasm32-unknown-unknown $(musl) 2>/dev/null
@@ -76,8 +83,23 @@ down: ## ends the cluster of demo and shell
 	@$(cluster_dir)/world.sh down --state $(world)
 
 # Compiled outside, executed inside a world of its own that ends with the tests.
-e2e: preflight images simtee tools
-	@$(cluster_dir)/e2e.sh
+# SCENARIO="words of test names" runs some. They mostly wait, so many run at once.
+e2e: preflight tools images simtee
+	@$(cluster_dir)/images.sh probe rogue
+	@echo 'e2e        compiling the scenarios'
+	@binary=$$(cargo test --quiet --locked --package e2e --no-run --message-format json | sed -n 's/.*"executable":"\([^"]*\/e2e-[^"]*\)".*/\1/p' | tail -n 1) && \
+	  RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(cluster_dir)/with-world.sh e2e "$$binary" $(SCENARIO)
+
+bench: bench-job bench-agent ## figures beside their peers: tables, and target/bench/*.json
+
+bench-job: preflight tools images simtee ## from request to result, and what Kubernetes does in that time
+	@$(cluster_dir)/images.sh probe
+	@cargo build --quiet --locked --release --package e2e --bin bench-job
+	@$(cluster_dir)/with-world.sh bench target/release/bench-job
+
+bench-agent: targets ## sizes of what a customer must trust
+	@$(cluster_dir)/images.sh agent probe
+	@cargo run --quiet --locked --release --package e2e --bin bench-agent
 
 tcb: ## what a customer must trust: the dependencies of agent and cli
 	@for crate in agent cli; do echo "== $$crate"; cargo tree --locked --edges normal --package $$crate --prefix none | sed 's/ (.*//' | sort -u; done
