@@ -63,13 +63,13 @@ pub(crate) async fn deliver(
                 return Stop::new(AgentExit::Unacknowledged, "");
             }
             Err(_) if clock::now() >= not_after => {
-                return match accepted {
-                    Some(_) => Stop::new(AgentExit::Unacknowledged, ""),
-                    None => {
-                        let text = "no quorum of relays took the result";
-                        Stop::new(AgentExit::Undeliverable, text)
-                    }
+                let (exit, text) = if accepted.is_some() {
+                    (AgentExit::Unacknowledged, "")
+                } else {
+                    let text = "no quorum of relays took the result";
+                    (AgentExit::Undeliverable, text)
                 };
+                return Stop::new(exit, text);
             }
             Err(_) => {}
         }

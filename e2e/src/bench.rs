@@ -83,9 +83,9 @@ impl Figure {
 /// Prints the table and writes the file.
 pub fn report(root: &Path, name: &str, heading: &str, figures: &[Figure]) -> anyhow::Result<()> {
     println!("\n{heading}");
-    figures
-        .iter()
-        .for_each(|figure| println!("  {}", figure.row()));
+    for figure in figures {
+        println!("  {}", figure.row());
+    }
     let dir = root.join("target/bench");
     std::fs::create_dir_all(&dir)?;
     let path = dir.join(format!("{name}.json"));

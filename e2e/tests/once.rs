@@ -28,7 +28,7 @@ fn the_same_order_heard_again_and_again_is_one_pod() -> anyhow::Result<()> {
         customer.send_order(&provider).await?;
         let machine = customer.accept(&provider.world, SOON).await?;
         for url in &provider.servers.relays {
-            let alone = Relays::connect(&[url.clone()], Plain::Allowed).await?;
+            let alone = Relays::connect(std::slice::from_ref(url), Plain::Allowed).await?;
             let rumor = dvm::order::private_order(&customer.order, now());
             let event = wrap(&rumor, &customer.keys, provider.keys.public_key(), now())?;
             alone.publish(&event).await?;
@@ -74,7 +74,7 @@ async fn restart_bridge(provider: &Provider) -> anyhow::Result<()> {
         .list(&list)
         .await?
         .iter()
-        .filter_map(ResourceExt::uid)
+        .filter_map(kube::ResourceExt::uid)
         .collect();
     provider.kill("bridge").await?;
     let look = || async {
@@ -85,7 +85,7 @@ async fn restart_bridge(provider: &Provider) -> anyhow::Result<()> {
         let Some(new) = new else {
             anyhow::bail!("there is no new pod");
         };
-        Ok(provider.kubectl(&["logs", &new.name_any()])?)
+        provider.kubectl(&["logs", &new.name_any()])
     };
     let heard = |log: &String| log.contains("\"exists\"");
     until("the bridge's hearing again", SOON, look, heard).await?;

@@ -2,7 +2,11 @@
 //! change is refused for its own reason.
 
 // A failed test is reported by stopping at once.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::items_after_statements
+)]
 
 use std::sync::OnceLock;
 

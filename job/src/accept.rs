@@ -524,17 +524,17 @@ mod tests {
                     .into();
             }),
             ("workload command", |v| {
-                v["workload"]["argv"][0] = "/other".into()
+                v["workload"]["argv"][0] = "/other".into();
             }),
             ("workload environment", |v| {
-                v["workload"]["env"][0]["value"] = "x".into()
+                v["workload"]["env"][0]["value"] = "x".into();
             }),
             ("workload image's ENV", |v| {
-                v["workload"]["imageEnv"][0] = "PATH=/x".into()
+                v["workload"]["imageEnv"][0] = "PATH=/x".into();
             }),
             ("terms", |v| v["timeoutSeconds"] = 901.into()),
             ("terms", |v| {
-                v["blobServers"] = serde_json::json!(["https://other.example"])
+                v["blobServers"] = serde_json::json!(["https://other.example"]);
             }),
         ];
         for (check, change) in changes {

@@ -545,17 +545,17 @@ mod tests {
         type Change = fn(&mut serde_json::Value);
         let cases: [(&str, Change); 15] = [
             ("image", |v| {
-                v["workload"]["image"] = "r.example/x:latest".into()
+                v["workload"]["image"] = "r.example/x:latest".into();
             }),
             ("argv", |v| v["workload"]["argv"] = serde_json::json!([])),
             ("argv", |v| {
-                v["workload"]["argv"] = serde_json::json!(["sh"])
+                v["workload"]["argv"] = serde_json::json!(["sh"]);
             }),
             ("NUL", |v| {
-                v["workload"]["argv"] = serde_json::json!(["/a", "b\u{0}"])
+                v["workload"]["argv"] = serde_json::json!(["/a", "b\u{0}"]);
             }),
             ("imageEnv", |v| {
-                v["workload"]["imageEnv"] = serde_json::json!(["CDVM_MANIFEST=x"])
+                v["workload"]["imageEnv"] = serde_json::json!(["CDVM_MANIFEST=x"]);
             }),
             ("twice", |v| {
                 v["workload"]["env"] =
@@ -570,13 +570,13 @@ mod tests {
             ("memoryMiB", |v| v["resources"]["memoryMiB"] = 2048.into()),
             ("input.chat", |v| v["input"]["chat"] = true.into()),
             ("network", |v| {
-                v["network"]["allow"] = serde_json::json!(["example.org:443"])
+                v["network"]["allow"] = serde_json::json!(["example.org:443"]);
             }),
             ("kbs", |v| {
-                v["kbs"] = serde_json::json!({"url":"https://k","certificate":""})
+                v["kbs"] = serde_json::json!({"url":"https://k","certificate":""});
             }),
             ("blobServers", |v| {
-                v["blobServers"] = serde_json::json!(["https://b/x"])
+                v["blobServers"] = serde_json::json!(["https://b/x"]);
             }),
         ];
         for (word, change) in cases {

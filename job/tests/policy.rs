@@ -2,6 +2,9 @@
 //! sees them: the three honest containers pass in their order, and every single
 //! change is refused for its own reason.
 
+// A failed test is reported by stopping at once.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use job::{
     Attempt, Deployment, Event, JobId, Manifest, Order, PublicKey, Terms, Timestamp, init_data,
@@ -320,6 +323,7 @@ fn every_missing_field_of_a_container_is_refused() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn the_attacks_by_name_are_refused() {
     type Change = fn(&mut Value);
     let attacks: [(&str, &str, Change); 22] = [
@@ -328,28 +332,28 @@ fn the_attacks_by_name_are_refused() {
             r["storages"][0]["source"] = json!(other);
         }),
         ("main", "the agent's image as workload", |r| {
-            r["storages"][0]["source"] = json!(AGENT)
+            r["storages"][0]["source"] = json!(AGENT);
         }),
         ("main", "another command", |r| {
-            r["OCI"]["Process"]["Args"] = json!(["/cdvm/agent", "run", "x"])
+            r["OCI"]["Process"]["Args"] = json!(["/cdvm/agent", "run", "x"]);
         }),
         ("main", "the workload's own program", |r| {
-            r["OCI"]["Process"]["Args"] = json!(["/w"])
+            r["OCI"]["Process"]["Args"] = json!(["/w"]);
         }),
         ("init", "another command", |r| {
-            r["OCI"]["Process"]["Args"] = json!(["/w"])
+            r["OCI"]["Process"]["Args"] = json!(["/w"]);
         }),
         ("main", "LD_PRELOAD", |r| {
-            push(r, "/OCI/Process/Env", json!("LD_PRELOAD=/x.so"))
+            push(r, "/OCI/Process/Env", json!("LD_PRELOAD=/x.so"));
         }),
         ("main", "a second manifest", |r| {
-            push(r, "/OCI/Process/Env", json!("CDVM_MANIFEST=e30="))
+            push(r, "/OCI/Process/Env", json!("CDVM_MANIFEST=e30="));
         }),
         ("main", "another variable of ours", |r| {
-            push(r, "/OCI/Process/Env", json!("CDVM_DEBUG=1"))
+            push(r, "/OCI/Process/Env", json!("CDVM_DEBUG=1"));
         }),
         ("init", "a manifest for init", |r| {
-            push(r, "/OCI/Process/Env", json!("CDVM_MANIFEST=e30="))
+            push(r, "/OCI/Process/Env", json!("CDVM_MANIFEST=e30="));
         }),
         ("main", "another manifest", |r| {
             let env = r["OCI"]["Process"]["Env"].as_array_mut().unwrap();
@@ -385,7 +389,7 @@ fn the_attacks_by_name_are_refused() {
             );
         }),
         ("main", "another user", |r| {
-            r["OCI"]["Process"]["User"]["UID"] = json!(0)
+            r["OCI"]["Process"]["User"]["UID"] = json!(0);
         }),
         ("main", "a capability", |r| {
             push(
@@ -395,13 +399,13 @@ fn the_attacks_by_name_are_refused() {
             );
         }),
         ("main", "a device", |r| {
-            push(r, "/OCI/Linux/Devices", json!({"Path": "/dev/mem"}))
+            push(r, "/OCI/Linux/Devices", json!({"Path": "/dev/mem"}));
         }),
         ("main", "a hook", |r| {
-            r["OCI"]["Hooks"] = json!({"Prestart": [{"Path": "/x"}]})
+            r["OCI"]["Hooks"] = json!({"Prestart": [{"Path": "/x"}]});
         }),
         ("main", "a sysctl", |r| {
-            r["OCI"]["Linux"]["Sysctl"] = json!({"kernel.x": "1"})
+            r["OCI"]["Linux"]["Sysctl"] = json!({"kernel.x": "1"});
         }),
         ("main", "an unmasked path", |r| {
             let paths = r["OCI"]["Linux"]["MaskedPaths"].as_array_mut().unwrap();

@@ -1,7 +1,7 @@
 //! Sizes of what runs inside the customer's machine, beside the smallest program
 //! that is built the same way: one that hardly does anything.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
 use e2e::bench::{Figure, Goal, report};
@@ -31,13 +31,13 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// Size of a file, or of all files below a directory.
-fn megabytes(path: &PathBuf) -> anyhow::Result<f64> {
+fn megabytes(path: &Path) -> anyhow::Result<f64> {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let bytes = bytes(path)? as f64;
     Ok(bytes / 1e6)
 }
 
-fn bytes(path: &PathBuf) -> anyhow::Result<u64> {
+fn bytes(path: &Path) -> anyhow::Result<u64> {
     let about = path
         .metadata()
         .with_context(|| format!("failed to read {}: run `make images`", path.display()))?;

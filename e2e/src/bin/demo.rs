@@ -4,6 +4,9 @@
 //!
 //! Runs inside a world that is up, beside `devrelay` (`make demo`).
 
+// JSON is read by name; a name that is not there gives null.
+#![allow(clippy::indexing_slicing)]
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
