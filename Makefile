@@ -8,7 +8,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check e2e fmt clippy unit wasm deny images simtee cluster shell down tcb bench bench-job bench-agent clean preflight preflight-build tools targets
+.PHONY: help demo test check e2e fmt clippy unit wasm deny images reproducible simtee cluster shell down tcb bench bench-job bench-agent clean preflight preflight-build tools targets
 
 cluster_dir := e2e/cluster
 world := target/world
@@ -29,7 +29,7 @@ test: ## every test of every rung, cluster included (needs root)
 	  $(MAKE) --no-print-directory check && \
 	  echo 'test       LEFT OUT: e2e (every scenario on the cluster): it needs root; run `sudo make test`, or `make check` for the rest on purpose' >&2 && exit 1; fi
 
-check: preflight-build fmt clippy unit wasm deny ## what needs no root
+check: preflight-build fmt clippy unit wasm deny reproducible ## what needs no root
 
 preflight:
 	@$(cluster_dir)/packages.sh
@@ -63,6 +63,9 @@ tools:
 
 images: targets ## every image, reproducibly, without docker
 	@$(cluster_dir)/images.sh
+
+reproducible: images
+	@$(cluster_dir)/reproducible.sh
 
 # The one simulated thing: the runtime behind kata-qemu-snp, and its machine.
 simtee: targets

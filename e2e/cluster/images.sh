@@ -51,6 +51,7 @@ mkdir -p "$out"
 touch "$out/images.env"
 cp "$out/images.env" "$out/images.env.new"
 for package in "${packages[@]}"; do
+  [[ -e $target/$triple/image/${package/cli/cdvm} ]] || echo "image      building $package: about a minute, once"
   build "$package"
   sed -i "/^$package=/d" "$out/images.env.new"
   case $package in
