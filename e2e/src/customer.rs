@@ -140,7 +140,8 @@ impl Customer {
         println!("$ cdvm {}", arguments.join(" "));
         let mut command = self.command(arguments);
         command.arg("--json").stderr(Stdio::inherit());
-        let output = command.output().await.context(NO_CDVM)?;
+        let child = command.spawn().context(NO_CDVM)?;
+        let output = child.wait_with_output().await?;
         Ok(Said {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
