@@ -301,7 +301,7 @@ down() {
 }
 
 forget() { # all but the logs; by name, for the directory may be anybody's
-  rm -rf "$state"/{pki,kubectl,kubeconfig,world.env,pid,rc,shell.rc,await.log}
+  rm -rf "$state"/{pki,kubectl,kubeconfig,customers,world.env,pid,rc,shell.rc,await.log}
 }
 
 enter() {

@@ -184,10 +184,16 @@ fn an_order_with_data_in_it() -> anyhow::Result<()> {
 fn an_order_of_two_megabytes() -> anyhow::Result<()> {
     run(async {
         let (provider, keys) = (commons().await?, Keys::generate());
-        let large = "x".repeat(2 * 1024 * 1024);
-        let param: &[&str] = &["param", "summary", &large];
-        let event = order(provider, &keys, redact().await?.id, &[param]);
-        object_refused(&event, "Too long: may not be more than 6144").await?;
+        // So large a request is not even read, and a smaller one is too large still.
+        for (bytes, word) in [
+            (2 * 1024 * 1024, "Request entity too large"),
+            (50_000, "Too long: may not be more than 6144"),
+        ] {
+            let large = "x".repeat(bytes);
+            let param: &[&str] = &["param", "summary", &large];
+            let event = order(provider, &keys, redact().await?.id, &[param]);
+            object_refused(&event, word).await?;
+        }
         // The customer's own command would not sign it.
         let customer = Customer::new(provider, "large")?;
         let param = format!("summary={}", "x".repeat(100_000));
@@ -209,7 +215,8 @@ fn an_order_for_no_offer() -> anyhow::Result<()> {
         let event = order(provider, &keys, OfferId::from_bytes([7; 32]), &[]);
         let name = name_of(&event);
         object_rejected(&event, &name, "NoSuchOffer", "see `cdvm offers`").await?;
-        let event = order(provider, &keys, OfferId::from_bytes([8; 32]), &[]);
+        let keys = Keys::generate();
+        let event = order(provider, &keys, OfferId::from_bytes([7; 32]), &[]);
         message_refused(&event, &keys, &["Rejected/NoSuchOffer", "cdvm offers"]).await
     })
 }
@@ -283,7 +290,7 @@ fn an_order_that_is_changed() -> anyhow::Result<()> {
         let cancel = serde_json::json!({"spec": {"cancel": true}});
         jobs.patch(&name, &PatchParams::default(), &Patch::Merge(cancel))
             .await?;
-        provider.destroyed(&name, SOON).await?;
+        provider.ended(&name, SOON).await?;
         Ok(())
     })
 }

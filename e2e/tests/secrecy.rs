@@ -20,7 +20,7 @@ fn the_provider_sees_nothing_of_the_data() -> anyhow::Result<()> {
     run(async {
         let provider = commons().await?;
         provider
-            .apply(&provider.probe("sleeper", &["sleep", "6"])?)
+            .apply(&provider.probe("sleeper", &["sleep", "10"])?)
             .await?;
         let customer = Customer::new(provider, "secrecy")?;
         let input = customer.write("input.txt", MARKER.repeat(20))?;
@@ -43,8 +43,6 @@ fn the_provider_sees_nothing_of_the_data() -> anyhow::Result<()> {
         .await?;
         let job = found.into_iter().find(of_sleeper).unwrap();
         let pod = format!("{}-1", job.name_any());
-        search(provider, &pod)?;
-
         let exec = [
             "--namespace",
             &provider.namespace,
@@ -60,6 +58,8 @@ fn the_provider_sees_nothing_of_the_data() -> anyhow::Result<()> {
             said.contains("ExecProcessRequest is blocked by policy"),
             "{said}"
         );
+
+        search(provider, &pod)?;
 
         let status = running.wait().await?;
         assert!(status.success());

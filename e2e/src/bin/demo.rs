@@ -61,7 +61,9 @@ async fn main() -> anyhow::Result<()> {
     same(&report, &data.join("report.md"))?;
     println!("\nThe report begins:\n");
     let text = std::fs::read_to_string(&report)?;
-    text.lines().take(10).for_each(|line| println!("    {line}"));
+    text.lines()
+        .take(10)
+        .for_each(|line| println!("    {line}"));
     let phases = watcher.phases(&provider.world, &said.events(), began)?;
     drop(watcher);
 
