@@ -254,6 +254,7 @@ fn an_order_with_a_wrong_signature() -> anyhow::Result<()> {
         let mut event = order(provider, &keys, redact().await?.id, &[]);
         event.sig = event.sig.replace(|_: char| true, "0");
         object_rejected(&event, &name_of(&event), "BadOrder", "signature").await?;
+        let keys = Keys::generate();
         let mut event = order(provider, &keys, redact().await?.id, &[]);
         event.sig = event.sig.replace(|_: char| true, "0");
         message_refused(&event, &keys, &["Rejected/BadOrder", "signature"]).await
