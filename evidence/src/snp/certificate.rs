@@ -5,7 +5,7 @@
 use core::fmt;
 
 use x509_cert::der::{
-    Decode as _, Encode as _, Reader as _, SliceReader,
+    Decode as _, Encode as _, Reader as _, SliceReader, Tag,
     asn1::{BitStringRef, ObjectIdentifier},
     oid::db::rfc4519::CN,
     oid::db::rfc5280::{ID_CE_BASIC_CONSTRAINTS, ID_CE_KEY_USAGE},
@@ -340,7 +340,9 @@ pub(crate) fn split_signed(der: &[u8]) -> x509_cert::der::Result<(&[u8], &[u8], 
         let signed = inner.tlv_bytes()?;
         let algorithm = inner.tlv_bytes()?;
         let signature: BitStringRef<'_> = inner.decode()?;
-        let signature = signature.as_bytes().unwrap_or_default();
+        let signature = signature
+            .as_bytes()
+            .ok_or_else(|| Tag::BitString.value_error())?;
         Ok::<_, x509_cert::der::Error>((signed, algorithm, signature))
     })?;
     outer.finish()?;
