@@ -127,10 +127,8 @@ impl Vendor {
     /// When a file cannot be written.
     pub fn save(&self, dir: &Path) -> Result<(), Error> {
         fs::create_dir_all(dir)?;
-        for (name, key) in [("ark.key", &self.ark), ("ask.key", &self.ask)] {
-            let pkcs8: Pkcs8V1Der<'_> = key.as_der().map_err(|_| Error::Crypto("write a key"))?;
-            fs::write(dir.join(name), pkcs8.as_ref())?;
-        }
+        save_key(dir, "ark.key", &self.ark)?;
+        save_key(dir, "ask.key", &self.ask)?;
         fs::write(dir.join("ark.der"), &self.ark_der)?;
         fs::write(dir.join("ask.der"), &self.ask_der)?;
         Ok(())
@@ -141,14 +139,10 @@ impl Vendor {
     /// # Errors
     /// When a file is missing or is no key.
     pub fn load(generation: Generation, dir: &Path) -> Result<Self, Error> {
-        let key = |name: &str| {
-            RsaKeyPair::from_pkcs8(&fs::read(dir.join(name))?)
-                .map_err(|_| Error::Crypto("read an RSA key"))
-        };
         Ok(Self {
             generation,
-            ark: key("ark.key")?,
-            ask: key("ask.key")?,
+            ark: load_key(dir, "ark.key")?,
+            ask: load_key(dir, "ask.key")?,
             ark_der: fs::read(dir.join("ark.der"))?,
             ask_der: fs::read(dir.join("ask.der"))?,
         })
@@ -173,6 +167,29 @@ impl Provider {
         ASVK_SERIAL
     }
 
+    /// Writes key and certificate into `dir`.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn save(&self, dir: &Path) -> Result<(), Error> {
+        fs::create_dir_all(dir)?;
+        save_key(dir, "asvk.key", &self.asvk)?;
+        fs::write(dir.join("asvk.der"), &self.asvk_der)?;
+        Ok(())
+    }
+
+    /// Reads what [`Provider::save`] wrote.
+    ///
+    /// # Errors
+    /// When a file is missing or is no key.
+    pub fn load(generation: Generation, dir: &Path) -> Result<Self, Error> {
+        Ok(Self {
+            generation,
+            asvk: load_key(dir, "asvk.key")?,
+            asvk_der: fs::read(dir.join("asvk.der"))?,
+        })
+    }
+
     /// A provider's fresh key for these machines, lent to a chip.
     ///
     /// # Errors
@@ -185,4 +202,14 @@ impl Provider {
             &self.asvk,
         )
     }
+}
+
+fn save_key(dir: &Path, name: &str, key: &RsaKeyPair) -> Result<(), Error> {
+    let pkcs8: Pkcs8V1Der<'_> = key.as_der().map_err(|_| Error::Crypto("write a key"))?;
+    fs::write(dir.join(name), pkcs8.as_ref())?;
+    Ok(())
+}
+
+fn load_key(dir: &Path, name: &str) -> Result<RsaKeyPair, Error> {
+    RsaKeyPair::from_pkcs8(&fs::read(dir.join(name))?).map_err(|_| Error::Crypto("read an RSA key"))
 }

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use evidence::{Accept, Expected, Flag, Generation, Mitigations, Reason, Revocation};
-use simvendor::{ChipSpec, Fields, RevocationSpec, Vendor};
+use simvendor::{ChipSpec, Fields, RevocationSpec};
 
-use crate::world::{Case, DAY, NOW, World, world};
+use crate::world::{Case, DAY, NOW, World, stranger, world};
 
 /// A world's evidence with one thing broken.
 type Break = fn(&World) -> Case;
@@ -289,7 +289,7 @@ const BREAKS: &[(Reason, Break)] = &[
     }),
     (Reason::VendorTime, |w| w.vlek_case().at(NOW - DAY - 1)),
     (Reason::CertificateChain, |w| {
-        let stranger = Vendor::generate(w.simulated, NOW).unwrap();
+        let stranger = stranger(w.simulated);
         let chip = stranger.chip(&ChipSpec::new(w.simulated, NOW)).unwrap();
         w.case_of(&chip, &World::fields(&chip))
     }),

@@ -5,9 +5,9 @@ use evidence::{
     Authority, CertificateError, Generation, Reason, RevocationError, RevocationList, Root,
     RootError,
 };
-use simvendor::{ChipSpec, Of, RevocationSpec, Subject, Vendor};
+use simvendor::{ChipSpec, Of, RevocationSpec, Subject};
 
-use crate::world::{NOW, World, world};
+use crate::world::{NOW, World, provider, stranger, world};
 
 #[test]
 fn each_part_of_a_root_has_its_place() {
@@ -30,7 +30,7 @@ fn each_part_of_a_root_has_its_place() {
     assert!(unreadable(root(&[], ask)));
     assert!(unreadable(root(ark, &[])));
     // The right names by another hand.
-    let stranger = Vendor::generate(simvendor::Generation::Milan, NOW).unwrap();
+    let stranger = stranger(simvendor::Generation::Milan);
     let not_signed = RootError::NotSignedByRoot(Authority::Ask);
     assert_eq!(root(ark, stranger.ask()), not_signed);
     let claimed = Subject::authority("ARK-Milan".to_owned(), 1, NOW);
@@ -49,7 +49,7 @@ fn each_part_of_a_root_has_its_place() {
     let good = Root::simulated(Generation::Milan, ark, ask).unwrap();
     let asvk = |der: &[u8]| good.clone().with_asvk(der).unwrap_err();
     assert_eq!(asvk(ask), RootError::Name(Authority::Asvk));
-    let strangers = stranger.provider(NOW).unwrap();
+    let strangers = provider(&stranger, "provider");
     let not_signed = RootError::NotSignedByRoot(Authority::Asvk);
     assert_eq!(asvk(strangers.asvk()), not_signed);
 }
@@ -81,7 +81,7 @@ fn an_endorsement_key_is_known_under_its_own_intermediate_only() {
     let root = world.bare_root();
     let root = root.with_endorsement_key(world.vlek.certificate()).unwrap();
     let root = root.with_endorsement_key(world.vcek.certificate()).unwrap();
-    let next = world.vendor.provider(NOW).unwrap();
+    let next = provider(&world.vendor, "next");
     let root = root.with_asvk(next.asvk()).unwrap();
     let list = world.vendor.revocation_list(NOW, &[]).unwrap();
     let root = root.with_revocation_list(&list).unwrap();
@@ -94,7 +94,7 @@ fn an_endorsement_key_is_known_under_its_own_intermediate_only() {
 #[test]
 fn a_list_is_the_roots_own_and_says_nothing_unknown() {
     let world = world(Generation::Milan);
-    let stranger = Vendor::generate(simvendor::Generation::Milan, NOW).unwrap();
+    let stranger = stranger(simvendor::Generation::Milan);
     let list = stranger.revocation_list(NOW, &[]).unwrap();
     let read = world.bare_root().with_revocation_list(&list);
     assert_eq!(read.unwrap_err(), RootError::RevocationListNotByRoot);

@@ -1,5 +1,6 @@
 //! One simulated vendor per generation, and evidence to break.
 
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use evidence::{
@@ -29,8 +30,8 @@ pub(crate) fn world(generation: Generation) -> &'static World {
         Generation::Turin => (2, simvendor::Generation::Turin),
     };
     WORLDS[at].get_or_init(|| {
-        let vendor = Vendor::generate(simulated, NOW).unwrap();
-        let provider = vendor.provider(NOW).unwrap();
+        let vendor = vendor(simulated, "vendor");
+        let provider = provider(&vendor, "provider");
         World {
             generation,
             simulated,
@@ -40,6 +41,51 @@ pub(crate) fn world(generation: Generation) -> &'static World {
             provider,
         }
     })
+}
+
+/// Someone else of the same name.
+pub(crate) fn stranger(generation: simvendor::Generation) -> Vendor {
+    vendor(generation, "stranger")
+}
+
+/// A vendor whose keys stay in the build's folder: making them takes seconds.
+fn vendor(generation: simvendor::Generation, name: &str) -> Vendor {
+    let dir = folder(generation, name);
+    Vendor::load(generation, &dir).unwrap_or_else(|_| {
+        let vendor = Vendor::generate(generation, NOW).unwrap();
+        keep(&dir, |new| vendor.save(new));
+        vendor
+    })
+}
+
+/// Another of the vendor's intermediates for providers, kept in the same way.
+pub(crate) fn provider(vendor: &Vendor, name: &str) -> Provider {
+    // A name for each root: an intermediate is its root's own.
+    let root: u32 = vendor
+        .ark()
+        .iter()
+        .rev()
+        .take(4)
+        .fold(0, |sum, byte| sum << 8 | u32::from(*byte));
+    let dir = folder(vendor.generation(), &format!("{name}-{root:08x}"));
+    Provider::load(vendor.generation(), &dir).unwrap_or_else(|_| {
+        let provider = vendor.provider(NOW).unwrap();
+        keep(&dir, |new| provider.save(new));
+        provider
+    })
+}
+
+fn folder(generation: simvendor::Generation, name: &str) -> PathBuf {
+    let folder = format!("simvendor-{NOW}-{}-{name}", generation.name());
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder)
+}
+
+/// Saves under another name first: two runs at once must not mix their keys.
+fn keep(dir: &Path, save: impl FnOnce(&Path) -> Result<(), simvendor::Error>) {
+    let new = dir.with_extension(std::process::id().to_string());
+    save(&new).unwrap();
+    // Somebody else was faster: this run goes on with its own.
+    let _lost = std::fs::rename(&new, dir);
 }
 
 /// Evidence, what it must say, and when.
