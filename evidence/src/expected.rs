@@ -6,16 +6,20 @@ use core::fmt;
 
 use crate::{Generation, Root, Tcb};
 
-/// Everything a report must say to be accepted.
+/// Everything a report must say to be accepted. Bits are those of AMD 56860,
+/// tables "Guest Policy" and "PLATFORM_INFO".
 #[derive(Clone, Debug)]
 pub struct Expected {
-    /// Roots of trust, at most one per generation and class is needed. Evidence
-    /// under any other root is refused.
+    /// Roots of trust, one per generation. Evidence under any other root is
+    /// refused, and so is evidence of a generation with several.
     pub roots: Vec<Root>,
     /// What to do about revocation lists.
     pub revocation: Revocation,
-    /// Lowest acceptable TCB per generation; a generation without one is refused.
+    /// Lowest acceptable TCB per generation. A generation without one is refused;
+    /// of several, each must be met.
     pub tcb_floors: Vec<TcbFloor>,
+    /// Mitigations that must have been there at launch and must be there now.
+    pub mitigations: Mitigations,
     /// Launch measurement (48 bytes): which guest release, kernel command line
     /// and number of vCPUs.
     pub measurement: Accept<[u8; 48]>,
@@ -33,6 +37,16 @@ pub struct Expected {
     pub smt_allowed: Flag,
     /// Guest policy bit 20: the guest runs on one socket only.
     pub single_socket: Flag,
+    /// Guest policy bit 21: memory behind CXL may hold guest pages.
+    pub cxl_allowed: Flag,
+    /// Guest policy bit 22: memory must be encrypted with AES-256 in XTS mode.
+    pub aes_256_xts: Flag,
+    /// Guest policy bit 23: the power meter (RAPL) must be off.
+    pub rapl_off: Flag,
+    /// Guest policy bit 24: the host must see no ciphertext.
+    pub ciphertext_hiding: Flag,
+    /// Guest policy bit 25: the host must not swap guest pages.
+    pub page_swap_disabled: Flag,
     /// Guest policy bits 15:0: lowest firmware ABI (major, minor) the guest asked for.
     pub abi_minimum: (u8, u8),
     /// Platform info bit 0: simultaneous multithreading is on.
@@ -47,6 +61,14 @@ pub struct Expected {
     pub platform_ciphertext_hiding: Flag,
     /// Platform info bit 5: memory aliasing was ruled out since the last reset.
     pub platform_alias_check: Flag,
+    /// Platform info bit 7: trusted I/O (SEV-TIO) is on.
+    pub platform_tio: Flag,
+    /// Lowest acceptable security version of the guest, from its ID block.
+    pub guest_svn_minimum: u32,
+    /// Family id of the guest's ID block, zero when there is none.
+    pub family_id: Accept<[u8; 16]>,
+    /// Image id of the guest's ID block, zero when there is none.
+    pub image_id: Accept<[u8; 16]>,
     /// SHA-384 of the key that signed the guest's ID block, zero when none did.
     pub id_key_digest: Accept<[u8; 48]>,
     /// SHA-384 of the key that endorsed the ID key, zero when none did.
@@ -137,6 +159,26 @@ pub enum Revocation {
     },
     /// Revoked keys are accepted. A decision, made by name.
     NotChecked,
+}
+
+/// Which mitigations are demanded. The vendor gives each bit of the vectors its
+/// meaning in its security bulletins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mitigations {
+    /// Every bit set here must be set in the launch and the current vector. A
+    /// report before version 5 has no vectors and is refused, even for 0.
+    Required(u64),
+    /// Whatever they are. A decision, made by name.
+    Any,
+}
+
+impl fmt::Display for Mitigations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Required(bits) => write!(f, "all of 0x{bits:x} at launch and now"),
+            Self::Any => f.write_str("any"),
+        }
+    }
 }
 
 /// The lowest TCB accepted on one generation of chips.

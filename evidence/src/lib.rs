@@ -10,6 +10,8 @@
 
 mod check;
 mod expected;
+mod ledger;
+mod reason;
 mod roots;
 mod signature;
 mod snp;
@@ -17,14 +19,16 @@ mod timestamp;
 mod verdict;
 
 pub use check::Check;
-pub use expected::{Accept, Expected, Flag, Revocation, TcbFloor};
-pub use roots::{Root, RootClass, RootError, built_in_roots};
+pub use expected::{Accept, Expected, Flag, Mitigations, Revocation, TcbFloor};
+pub use reason::Reason;
+pub use roots::{Authority, Root, RootClass, RootError, built_in_roots};
 pub use snp::certificate::{Certificate, CertificateError, EndorsementKey};
 pub use snp::generation::Generation;
 pub use snp::json::{JsonError, from_guest_components};
-pub use snp::report::{FirmwareVersion, REPORT_LEN, Report, ReportError};
+pub use snp::key_info::{KeyInfo, Signer};
+pub use snp::report::{FirmwareVersion, MitigationVectors, REPORT_LEN, Report, ReportError};
 pub use snp::revocation::{RevocationError, RevocationList};
 pub use snp::tcb::Tcb;
 pub use snp::{Evidence, verify};
 pub use timestamp::Timestamp;
-pub use verdict::{Claims, Reason, Rejection, Verified};
+pub use verdict::{Claims, Rejection, Verified};

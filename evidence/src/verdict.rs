@@ -1,9 +1,24 @@
 //! The two results of checking evidence. A [`Verified`] comes out of
 //! [`crate::verify`] and nowhere else.
 
-use crate::{Check, EndorsementKey, FirmwareVersion, Generation, RootClass, Tcb};
+use crate::{
+    Check, EndorsementKey, FirmwareVersion, Generation, MitigationVectors, Reason, RootClass, Tcb,
+};
 
 /// Evidence that passed every check.
+///
+/// # Guarantees
+/// Nobody outside can make one:
+/// ```compile_fail,E0451
+/// # fn forge(claims: evidence::Claims) {
+/// let forged = evidence::Verified { checks: Vec::new(), claims };
+/// # }
+/// ```
+/// ```compile_fail,E0624
+/// # fn forge(claims: evidence::Claims) {
+/// let forged = evidence::Verified::new(Vec::new(), claims);
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Verified {
     checks: Vec<Check>,
@@ -26,8 +41,24 @@ pub struct Claims {
     pub reported_tcb: Tcb,
     /// TCB the platform cannot be rolled back below.
     pub committed_tcb: Tcb,
+    /// TCB the guest was started under.
+    pub launch_tcb: Tcb,
+    /// TCB that runs.
+    pub current_tcb: Tcb,
+    /// Mitigations at launch and now; a report before version 5 says none.
+    pub mitigations: Option<MitigationVectors>,
     /// Version of the running firmware.
     pub firmware: FirmwareVersion,
+    /// Privilege level the report was asked from.
+    pub vmpl: u32,
+    /// The guest policy, all 64 bits.
+    pub policy: u64,
+    /// The platform info, all 64 bits.
+    pub platform_info: u64,
+    /// The guest's own security version, from its ID block.
+    pub guest_svn: u32,
+    /// The guest instance's report id.
+    pub report_id: [u8; 32],
     /// Launch measurement.
     pub measurement: [u8; 48],
     /// Digest of the init data.
@@ -67,83 +98,4 @@ pub struct Rejection {
     pub reason: Reason,
     /// Every check in order; the last one is the one that failed.
     pub checks: Vec<Check>,
-}
-
-/// Why evidence was refused; what was expected and seen stands in the last check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reason {
-    /// The report is not a report.
-    Unreadable,
-    /// A report format that is too old or unknown.
-    ReportVersion,
-    /// CPUID names a chip we do not know.
-    Generation,
-    /// No root for this generation is accepted.
-    NoRoot,
-    /// The root or the intermediate is not valid at this time.
-    VendorTime,
-    /// No certificate of the signing key was given.
-    CertificateMissing,
-    /// The signing key's certificate cannot be read.
-    CertificateUnreadable,
-    /// The signing key's certificate does not chain to an accepted root.
-    CertificateChain,
-    /// The signing key's certificate is not valid at this time.
-    CertificateTime,
-    /// The certificate is for another product.
-    CertificateProduct,
-    /// No revocation list was given.
-    RevocationMissing,
-    /// The revocation list is too old, or from the future.
-    RevocationAge,
-    /// The intermediate or signing key is revoked.
-    Revoked,
-    /// The report names another signature algorithm than ECDSA P-384 with SHA-384.
-    SignatureAlgorithm,
-    /// The report says it is unsigned, or signed by another kind of key than the certificate's.
-    SigningKey,
-    /// The signature does not fit.
-    Signature,
-    /// The certificate belongs to another chip.
-    ChipId,
-    /// The certificate was made for another TCB.
-    CertificateTcb,
-    /// No TCB floor is known for this generation.
-    NoTcbFloor,
-    /// The reported TCB is below the floor.
-    ReportedTcb,
-    /// The committed TCB is below the floor.
-    CommittedTcb,
-    /// The launch TCB is below the floor.
-    LaunchTcb,
-    /// The current TCB is below the floor.
-    CurrentTcb,
-    /// Asked from another privilege level.
-    Vmpl,
-    /// Debugging by the host is not as expected.
-    Debug,
-    /// Migration is not as expected.
-    Migration,
-    /// Another bit of the guest policy is not as expected.
-    Policy,
-    /// The guest accepts an older firmware ABI than expected.
-    Abi,
-    /// A bit of the platform info is not as expected.
-    Platform,
-    /// Another chip than expected.
-    UnexpectedChip,
-    /// Another launch measurement.
-    Measurement,
-    /// Another ID key.
-    IdKey,
-    /// Another author key.
-    AuthorKey,
-    /// Another report id.
-    ReportId,
-    /// Another migration agent.
-    MigrationAgent,
-    /// Other init data.
-    HostData,
-    /// Other report data.
-    ReportData,
 }

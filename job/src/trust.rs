@@ -4,8 +4,8 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use evidence::{
-    Accept, Expected, Flag, Generation, Revocation, Root, RootClass, RootError, Tcb, TcbFloor,
-    built_in_roots,
+    Accept, Expected, Flag, Generation, Mitigations, Revocation, Root, RootClass, RootError, Tcb,
+    TcbFloor, built_in_roots,
 };
 use serde::Deserialize;
 
@@ -104,9 +104,9 @@ pub enum TrustError {
         "the {0} root is called the vendor's, and is not the one compiled in; a root of your own is `class = \"simulated\"`"
     )]
     NotTheVendors(Generation),
-    /// A list for a root that is not there.
-    #[error("there is a revocation list for {0}, and no root")]
-    ListWithoutRoot(Generation),
+    /// A list or an intermediate for a root that is not there.
+    #[error("there is a revocation list or an intermediate for {0}, and no root")]
+    WithoutRoot(Generation),
     /// Two roots of one generation.
     #[error("there are two {0} roots: evidence cannot say which it means; keep one")]
     TwoRoots(Generation),
@@ -145,7 +145,7 @@ impl Trust {
         if file.version != 1 {
             return Err(TrustError::Version(file.version));
         }
-        let roots = roots(file.roots, file.revocation_lists)?;
+        let roots = roots(file.roots, file.vlek_intermediates, file.revocation_lists)?;
         if simulated == Simulated::Refused
             && roots
                 .iter()
@@ -254,6 +254,8 @@ impl Trust {
             roots: self.roots.clone(),
             revocation: self.revocation,
             tcb_floors: current(self.tcb_floors.iter(), now).copied().collect(),
+            // The vendor's bulletins name bits as they come; the TCB floor covers them.
+            mitigations: Mitigations::Any,
             measurement: Accept::OneOf(measurements.collect()),
             host_data: *host_data.as_bytes(),
             report_data: *report_data.as_bytes(),
@@ -265,6 +267,11 @@ impl Trust {
             // platform adds is its own affair as long as the TCB is right.
             smt_allowed: Flag::Any,
             single_socket: Flag::Any,
+            cxl_allowed: Flag::Any,
+            aes_256_xts: Flag::Any,
+            rapl_off: Flag::Any,
+            ciphertext_hiding: Flag::Any,
+            page_swap_disabled: Flag::Any,
             abi_minimum: (0, 0),
             platform_smt: Flag::Any,
             platform_tsme: Flag::Any,
@@ -272,6 +279,11 @@ impl Trust {
             platform_rapl_disabled: Flag::Any,
             platform_ciphertext_hiding: Flag::Any,
             platform_alias_check: Flag::Any,
+            platform_tio: Flag::Any,
+            // Kata starts guests without an ID block: these are zero.
+            guest_svn_minimum: 0,
+            family_id: Accept::Any,
+            image_id: Accept::Any,
             id_key_digest: Accept::Any,
             author_key_digest: Accept::Any,
             report_id: Accept::Any,
@@ -308,7 +320,11 @@ fn current<'t, T: 't>(
         .map(|entry| &entry.value)
 }
 
-fn roots(forms: Vec<RootForm>, lists: Vec<ListForm>) -> Result<Vec<Root>, TrustError> {
+fn roots(
+    forms: Vec<RootForm>,
+    intermediates: Vec<IntermediateForm>,
+    lists: Vec<ListForm>,
+) -> Result<Vec<Root>, TrustError> {
     let mut roots: Vec<Root> = if forms.is_empty() {
         built_in_roots()
     } else {
@@ -320,26 +336,45 @@ fn roots(forms: Vec<RootForm>, lists: Vec<ListForm>) -> Result<Vec<Root>, TrustE
             return Err(TrustError::TwoRoots(generation));
         }
     }
-    for list in lists {
+    for form in intermediates {
+        let IntermediateForm {
+            generation,
+            asvk,
+            source,
+        } = form;
+        add(&mut roots, generation, &source, &asvk, Root::with_asvk)?;
+    }
+    for form in lists {
         let ListForm {
             generation,
             list,
             source,
-        } = list;
-        if source.trim().is_empty() {
-            return Err(TrustError::NoSource);
-        }
-        let at = roots
-            .iter()
-            .position(|root| root.generation() == generation);
-        let Some(at) = at else {
-            return Err(TrustError::ListWithoutRoot(generation));
-        };
-        let der = decode("a revocation list", &list)?;
-        let root = roots.swap_remove(at).with_revocation_list(&der);
-        roots.push(root.map_err(|error| TrustError::Root(generation, error))?);
+        } = form;
+        let with = Root::with_revocation_list;
+        add(&mut roots, generation, &source, &list, with)?;
     }
     Ok(roots)
+}
+
+/// Gives the root of `generation` what belongs to it: `text` is base64 of DER.
+fn add(
+    roots: &mut Vec<Root>,
+    generation: Generation,
+    source: &str,
+    text: &str,
+    with: impl FnOnce(Root, &[u8]) -> Result<Root, RootError>,
+) -> Result<(), TrustError> {
+    if source.trim().is_empty() {
+        return Err(TrustError::NoSource);
+    }
+    let at = roots
+        .iter()
+        .position(|root| root.generation() == generation)
+        .ok_or(TrustError::WithoutRoot(generation))?;
+    let der = decode("what belongs to a root", text)?;
+    let root = with(roots.swap_remove(at), &der);
+    roots.push(root.map_err(|error| TrustError::Root(generation, error))?);
+    Ok(())
 }
 
 fn root(form: RootForm) -> Result<Root, TrustError> {
@@ -411,6 +446,10 @@ struct File {
     /// Empty: the vendor's, compiled in.
     #[serde(default)]
     roots: Vec<RootForm>,
+    /// The vendor's intermediates for providers' keys (ASVK): without one,
+    /// evidence signed by a VLEK is refused.
+    #[serde(default)]
+    vlek_intermediates: Vec<IntermediateForm>,
     #[serde(default)]
     revocation_lists: Vec<ListForm>,
     #[serde(default)]
@@ -437,6 +476,14 @@ struct RootForm {
     generation: Generation,
     ark: String,
     ask: String,
+    source: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IntermediateForm {
+    generation: Generation,
+    asvk: String,
     source: String,
 }
 
@@ -580,6 +627,34 @@ mod tests {
         assert!(matches!(
             Trust::parse(text, Simulated::Refused),
             Err(TrustError::Form(_))
+        ));
+    }
+
+    #[test]
+    fn an_intermediate_for_providers_is_its_roots_own() {
+        use evidence::{Authority, RootError};
+        let root = evidence::built_in_roots().remove(0);
+        let encode = |der: &[u8]| base64::Engine::encode(&super::BASE64, der);
+        let file = |generation: &str, source: &str| {
+            let text = format!(
+                "version = 1\nrevocation_max_age_days = 30\n[[roots]]\nclass = \"vendor\"\n\
+                 generation = \"milan\"\nark = \"{}\"\nask = \"{ask}\"\nsource = \"test\"\n\
+                 [[vlek_intermediates]]\ngeneration = \"{generation}\"\nasvk = \"{ask}\"\n\
+                 source = \"{source}\"\n",
+                encode(root.ark().der()),
+                ask = encode(root.ask().der()),
+            );
+            Trust::parse(&text, Simulated::Refused)
+        };
+        // Milan's intermediate for chips is not the one for providers.
+        assert!(matches!(
+            file("milan", "test"),
+            Err(TrustError::Root(_, RootError::Name(Authority::Asvk)))
+        ));
+        assert!(matches!(file("milan", " "), Err(TrustError::NoSource)));
+        assert!(matches!(
+            file("genoa", "test"),
+            Err(TrustError::WithoutRoot(_))
         ));
     }
 }

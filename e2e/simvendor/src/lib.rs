@@ -6,9 +6,19 @@
 //! it. It writes the formats by hand, so that it can also be the independent
 //! side of a test of those who read them.
 
+mod chip;
 mod der;
+mod error;
+mod generation;
 mod report;
+mod revocation;
 mod vendor;
+mod x509;
 
-pub use report::{Fields, guest_components_json, measurement};
-pub use vendor::{Chip, ChipSpec, Error, Generation, Vendor};
+pub use chip::{Chip, ChipSpec};
+pub use error::Error;
+pub use generation::Generation;
+pub use report::{Fields, guest_components_json, measurement, sign};
+pub use revocation::{Of, RevocationSpec};
+pub use vendor::{Provider, Vendor};
+pub use x509::Subject;

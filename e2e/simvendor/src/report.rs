@@ -3,15 +3,21 @@
 use aws_lc_rs::digest::{SHA384, digest};
 use serde_json::{Value, json};
 
-use crate::vendor::{Chip, Error, Generation};
+use crate::{Chip, Error, Generation};
 
 /// Every field of a report that a test may want to set.
 #[derive(Clone, Debug)]
 pub struct Fields {
     /// Format version, 2 to 5.
     pub version: u32,
+    /// The guest's own security version.
+    pub guest_svn: u32,
     /// Guest policy; 0x30000 is Kata's: SMT allowed, no debug, no migration.
     pub policy: u64,
+    /// Family id of the ID block.
+    pub family_id: [u8; 16],
+    /// Image id of the ID block.
+    pub image_id: [u8; 16],
     /// Privilege level.
     pub vmpl: u32,
     /// Signature algorithm.
@@ -52,7 +58,10 @@ impl Fields {
         let spec = chip.spec();
         Self {
             version: 3,
+            guest_svn: 0,
             policy: 0x30000,
+            family_id: [0; 16],
+            image_id: [0; 16],
             vmpl: 0,
             signature_algorithm: 1,
             platform_info: 0x01,
@@ -81,26 +90,20 @@ impl Fields {
     /// # Errors
     /// When signing fails.
     pub fn sign(&self, chip: &Chip) -> Result<Vec<u8>, Error> {
-        let mut out = self.unsigned(chip.generation());
-        let signature = chip.sign(&out)?;
-        let (r, s) = signature.split_at(48);
-        for scalar in [r, s] {
-            out.extend(scalar.iter().rev());
-            out.extend([0; 24]);
-        }
-        out.extend([0; 368]);
-        Ok(out)
+        sign(self.unsigned(chip.generation()), chip)
     }
 
-    fn unsigned(&self, generation: Generation) -> Vec<u8> {
+    /// The 672 bytes a signature is over.
+    pub fn unsigned(&self, generation: Generation) -> Vec<u8> {
         let [current, reported, committed, launch] = self.tcb.map(|tcb| generation.tcb_bytes(tcb));
         let [build, minor, major] = self.firmware;
         let mut out = Vec::with_capacity(1184);
         let mut put = |bytes: &[u8]| out.extend_from_slice(bytes);
         put(&self.version.to_le_bytes());
-        put(&[0; 4]);
+        put(&self.guest_svn.to_le_bytes());
         put(&self.policy.to_le_bytes());
-        put(&[0; 32]);
+        put(&self.family_id);
+        put(&self.image_id);
         put(&self.vmpl.to_le_bytes());
         put(&self.signature_algorithm.to_le_bytes());
         put(&current);
@@ -131,6 +134,22 @@ impl Fields {
         put(&[0; 152]);
         out
     }
+}
+
+/// `unsigned`, the 672 bytes of a report or whatever stands in their place, with
+/// the signature of `chip` behind them.
+///
+/// # Errors
+/// When signing fails.
+pub fn sign(mut unsigned: Vec<u8>, chip: &Chip) -> Result<Vec<u8>, Error> {
+    let signature = chip.sign(&unsigned)?;
+    let (r, s) = signature.split_at(48);
+    for scalar in [r, s] {
+        unsigned.extend(scalar.iter().rev());
+        unsigned.extend([0; 24]);
+    }
+    unsigned.extend([0; 368]);
+    Ok(unsigned)
 }
 
 /// The measurement of the simulated guest: like the real one it depends on the
@@ -189,8 +208,9 @@ pub fn guest_components_json(report: &[u8], chip: &Chip) -> Value {
         fields.insert("launch_mit_vector".to_owned(), number(0x1f8, 8).into());
         fields.insert("current_mit_vector".to_owned(), number(0x200, 8).into());
     }
+    let kind = chip.spec().common_name.trim_start_matches("SEV-");
     json!({
         "attestation_report": out,
-        "cert_chain": [{"cert_type": "VCEK", "data": chip.certificate()}],
+        "cert_chain": [{"cert_type": kind, "data": chip.certificate()}],
     })
 }

@@ -1,19 +1,35 @@
 //! Signature checks with aws-lc-rs.
 
-use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED, RSA_PSS_2048_8192_SHA384, UnparsedPublicKey};
+use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED, ParsedPublicKey, RSA_PSS_2048_8192_SHA384};
 
-/// Whether `signature` (r ‖ s, 48 bytes big-endian each) over `message` is by
-/// `key` (an uncompressed P-384 point, 97 bytes): ECDSA with SHA-384 (FIPS 186-5).
-pub(crate) fn ecdsa_p384_sha384(key: &[u8], message: &[u8], signature: &[u8; 96]) -> bool {
-    UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, key)
-        .verify(message, signature)
-        .is_ok()
+/// An RSA key with what its arithmetic needs already computed.
+#[derive(Clone)]
+pub(crate) struct Rsa(ParsedPublicKey);
+
+impl Rsa {
+    pub(crate) fn parse(pkcs1: &[u8]) -> Option<Self> {
+        ParsedPublicKey::new(&RSA_PSS_2048_8192_SHA384, pkcs1)
+            .ok()
+            .map(Self)
+    }
+
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.0.verify_sig(message, signature).is_ok()
+    }
 }
 
-/// Whether `signature` over `message` is by `key` (a PKCS#1 `RSAPublicKey`):
-/// RSASSA-PSS with SHA-384, MGF1 with SHA-384 and a salt of 48 bytes (RFC 8017).
-pub(crate) fn rsa_pss_sha384(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
-    UnparsedPublicKey::new(&RSA_PSS_2048_8192_SHA384, key)
-        .verify(message, signature)
-        .is_ok()
+/// A point that was checked to be on the curve.
+#[derive(Clone)]
+pub(crate) struct P384(ParsedPublicKey);
+
+impl P384 {
+    pub(crate) fn parse(point: &[u8]) -> Option<Self> {
+        ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point)
+            .ok()
+            .map(Self)
+    }
+
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8; 96]) -> bool {
+        self.0.verify_sig(message, signature).is_ok()
+    }
 }

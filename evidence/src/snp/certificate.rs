@@ -5,12 +5,15 @@
 use core::fmt;
 
 use x509_cert::der::{
-    Decode as _, Encode as _, Reader as _, SliceReader,
+    Decode as _, Encode as _, Reader as _, SliceReader, Tag,
     asn1::{BitStringRef, ObjectIdentifier},
     oid::db::rfc4519::CN,
+    oid::db::rfc5280::{ID_CE_BASIC_CONSTRAINTS, ID_CE_KEY_USAGE},
 };
+use x509_cert::ext::pkix::BasicConstraints;
 
-use crate::{Generation, Tcb, Timestamp, signature};
+use crate::signature::{P384Key, RsaKey};
+use crate::{Generation, Report, Tcb, Timestamp};
 
 /// Longest certificate we read. Real ones have 1.3 to 1.7 kB.
 const MAX_LEN: usize = 8 * 1024;
@@ -44,14 +47,38 @@ const TCB_MICROCODE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.
 const TCB_FMC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.3704.1.3.9");
 const HWID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.3704.1.4");
 
+/// Kinds of public keys, and the curve, in SubjectPublicKeyInfo (RFC 3279, RFC 5480).
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const ELLIPTIC_CURVE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+
 /// A certificate whose form is right. Nothing about it is verified.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Certificate {
     der: Vec<u8>,
     signed: Vec<u8>,
     signature: Vec<u8>,
+    key: Key,
     parsed: x509_cert::Certificate,
 }
+
+/// Keys in the vendor's certificates.
+#[derive(Clone)]
+enum Key {
+    /// Signs certificates and lists.
+    Rsa(RsaKey),
+    /// Signs reports.
+    P384(P384Key),
+}
+
+/// Everything in a certificate follows from its bytes.
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.der == other.der
+    }
+}
+
+impl Eq for Certificate {}
 
 /// Why bytes are not a certificate of the vendor's form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,8 +92,8 @@ pub enum CertificateError {
     /// Another signature algorithm than RSA-PSS with SHA-384.
     #[error("not signed with RSASSA-PSS, SHA-384 and a salt of 48 bytes")]
     Algorithm,
-    /// A public key that is not a whole number of bytes.
-    #[error("the public key is not a whole number of bytes")]
+    /// A public key that is neither RSA with 4096 bits nor on the curve P-384.
+    #[error("the public key is neither RSA with 4096 bits nor on the curve P-384")]
     PublicKey,
     /// A critical extension nobody here understands.
     #[error("critical extension {0} is unknown")]
@@ -120,19 +147,16 @@ impl Certificate {
             der: der.to_vec(),
             signed: signed.to_vec(),
             signature: signature.to_vec(),
+            key: public_key(&parsed).ok_or(CertificateError::PublicKey)?,
             parsed,
         };
         certificate.require_known_extensions()?;
-        if certificate.public_key().is_empty() {
-            return Err(CertificateError::PublicKey);
-        }
         Ok(certificate)
     }
 
     /// Key usage and basic constraints are the only critical extensions the
     /// vendor sets; another one would be a restriction we do not understand.
     fn require_known_extensions(&self) -> Result<(), CertificateError> {
-        use x509_cert::der::oid::db::rfc5280::{ID_CE_BASIC_CONSTRAINTS, ID_CE_KEY_USAGE};
         let mut seen = Vec::new();
         for extension in self.extensions() {
             let id = extension.extn_id;
@@ -164,16 +188,40 @@ impl Certificate {
         &self.signature
     }
 
-    /// The public key: a PKCS#1 `RSAPublicKey` or an uncompressed P-384 point.
-    pub(crate) fn public_key(&self) -> &[u8] {
-        let key = &self.parsed.tbs_certificate().subject_public_key_info();
-        key.subject_public_key.as_bytes().unwrap_or_default()
+    /// The bytes of its public key.
+    #[cfg(test)]
+    pub(crate) fn public_key_bytes(&self) -> &[u8] {
+        let key = self.parsed.tbs_certificate().subject_public_key_info();
+        key.subject_public_key.raw_bytes()
     }
 
     /// Whether `issuer` is named as issuer and its key signed this certificate.
     pub(crate) fn is_signed_by(&self, issuer: &Self) -> bool {
         self.parsed.tbs_certificate().issuer() == issuer.parsed.tbs_certificate().subject()
-            && signature::rsa_pss_sha384(issuer.public_key(), &self.signed, &self.signature)
+            && issuer.has_signed(&self.signed, &self.signature)
+    }
+
+    /// Whether its key signed these bytes of a certificate or list.
+    pub(crate) fn has_signed(&self, signed: &[u8], signature: &[u8]) -> bool {
+        match &self.key {
+            Key::Rsa(key) => key.has_signed(signed, signature),
+            Key::P384(_) => false,
+        }
+    }
+
+    /// Whether its key signed this report.
+    pub(crate) fn has_signed_report(&self, report: &Report) -> bool {
+        match &self.key {
+            Key::Rsa(_) => false,
+            Key::P384(key) => key.has_signed(report.signed_bytes(), &report.signature()),
+        }
+    }
+
+    /// Whether it is one that may sign others: basic constraints say so.
+    pub(crate) fn is_authority(&self) -> bool {
+        let constraints = self.extension(ID_CE_BASIC_CONSTRAINTS);
+        let constraints = constraints.map(BasicConstraints::from_der);
+        matches!(constraints, Some(Ok(found)) if found.ca)
     }
 
     /// First and last moment of validity.
@@ -194,12 +242,12 @@ impl Certificate {
         &self.parsed
     }
 
-    /// Kind of endorsement key, from the subject's common name; `None` for
-    /// every other certificate.
+    /// Kind of endorsement key, from the subject's common name (AMD 57230, 3);
+    /// `None` for every other certificate.
     pub(crate) fn endorsement_key(&self) -> Option<EndorsementKey> {
-        match self.common_name()?.as_str() {
-            "SEV-VCEK" | "VCEK" => Some(EndorsementKey::Vcek),
-            "SEV-VLEK" | "VLEK" => Some(EndorsementKey::Vlek),
+        match (&self.key, self.common_name()?.as_str()) {
+            (Key::P384(_), "SEV-VCEK" | "VCEK") => Some(EndorsementKey::Vcek),
+            (Key::P384(_), "SEV-VLEK" | "VLEK") => Some(EndorsementKey::Vlek),
             _ => None,
         }
     }
@@ -262,6 +310,22 @@ impl fmt::Debug for Certificate {
     }
 }
 
+/// A certificate's public key, when it is of a kind the vendor uses.
+fn public_key(certificate: &x509_cert::Certificate) -> Option<Key> {
+    let info = certificate.tbs_certificate().subject_public_key_info();
+    let bytes = info.subject_public_key.as_bytes()?;
+    match info.algorithm.oid {
+        RSA => RsaKey::parse(bytes).map(Key::Rsa),
+        ELLIPTIC_CURVE => {
+            let parameters = info.algorithm.parameters.as_ref()?;
+            let curve = parameters.decode_as::<ObjectIdentifier>().ok()?;
+            let point = (curve == P384).then_some(bytes)?;
+            P384Key::parse(point).map(Key::P384)
+        }
+        _ => None,
+    }
+}
+
 /// Whether an AlgorithmIdentifier is the vendor's RSA-PSS, to the byte.
 pub(crate) fn is_vendor_algorithm(algorithm: &[u8]) -> bool {
     algorithm == PSS_SHA384 || algorithm == PSS_SHA384_TRAILER
@@ -276,7 +340,9 @@ pub(crate) fn split_signed(der: &[u8]) -> x509_cert::der::Result<(&[u8], &[u8], 
         let signed = inner.tlv_bytes()?;
         let algorithm = inner.tlv_bytes()?;
         let signature: BitStringRef<'_> = inner.decode()?;
-        let signature = signature.as_bytes().unwrap_or_default();
+        let signature = signature
+            .as_bytes()
+            .ok_or_else(|| Tag::BitString.value_error())?;
         Ok::<_, x509_cert::der::Error>((signed, algorithm, signature))
     })?;
     outer.finish()?;

@@ -6,6 +6,7 @@
 
 use core::fmt;
 
+use super::key_info::KeyInfo;
 use crate::{Generation, Tcb};
 
 /// Length of a report in bytes, signature included.
@@ -56,6 +57,28 @@ pub struct FirmwareVersion {
 impl fmt::Display for FirmwareVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}.{}", self.major, self.minor, self.build)
+    }
+}
+
+/// Which mitigations the firmware had, one bit each (version 5 and later).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MitigationVectors {
+    /// When the guest was started.
+    pub launch: u64,
+    /// When the report was made.
+    pub current: u64,
+}
+
+impl MitigationVectors {
+    /// Whether every bit of `required` is set in both.
+    pub const fn have_all(self, required: u64) -> bool {
+        self.launch & self.current & required == required
+    }
+}
+
+impl fmt::Display for MitigationVectors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "0x{:x} at launch, 0x{:x} now", self.launch, self.current)
     }
 }
 
@@ -122,8 +145,7 @@ impl Report {
         if self.platform_info() & !0b1011_1111 != 0 {
             return Err(ReportError::ReservedBit("PLATFORM_INFO"));
         }
-        // Bit 0 author key, bit 1 masked chip key, bits 4:2 signing key.
-        if self.key_info() & !0b1_1111 != 0 {
+        if self.key_info().has_reserved_bits() {
             return Err(ReportError::ReservedBit("KEY_INFO"));
         }
         Ok(())
@@ -158,6 +180,11 @@ impl Report {
         self.version
     }
 
+    /// The guest's own security version, from its ID block.
+    pub fn guest_svn(&self) -> u32 {
+        u32::from_le_bytes(part(&self.bytes, 0x004))
+    }
+
     /// Guest policy.
     pub fn policy(&self) -> u64 {
         u64::from_le_bytes(part(&self.bytes, 0x008))
@@ -172,6 +199,16 @@ impl Report {
     pub fn policy_abi(&self) -> (u8, u8) {
         let [minor, major, ..] = self.policy().to_le_bytes();
         (major, minor)
+    }
+
+    /// Family id of the ID block.
+    pub fn family_id(&self) -> [u8; 16] {
+        part(&self.bytes, 0x010)
+    }
+
+    /// Image id of the ID block.
+    pub fn image_id(&self) -> [u8; 16] {
+        part(&self.bytes, 0x020)
     }
 
     /// Privilege level the report was asked from.
@@ -194,9 +231,9 @@ impl Report {
         self.platform_info() >> bit & 1 == 1
     }
 
-    /// Flags about the signing key.
-    pub fn key_info(&self) -> u32 {
-        u32::from_le_bytes(part(&self.bytes, 0x048))
+    /// Which key signed, as the report says.
+    pub fn key_info(&self) -> KeyInfo {
+        KeyInfo(u32::from_le_bytes(part(&self.bytes, 0x048)))
     }
 
     /// What the guest asked to be signed.
@@ -253,6 +290,15 @@ impl Report {
             minor,
             build,
         }
+    }
+
+    /// Mitigations at launch and now; none before version 5.
+    pub fn mitigations(&self) -> Option<MitigationVectors> {
+        let vectors = MitigationVectors {
+            launch: u64::from_le_bytes(part(&self.bytes, 0x1f8)),
+            current: u64::from_le_bytes(part(&self.bytes, 0x200)),
+        };
+        (self.version >= 5).then_some(vectors)
     }
 
     /// A TCB field; `None` when its reserved bytes are not zero.

@@ -5,10 +5,11 @@ use core::fmt;
 use x509_cert::der::{Decode as _, Encode as _};
 
 use super::certificate::{Certificate, CertificateError, split_signed};
-use crate::{Timestamp, signature};
+use crate::Timestamp;
 
-/// Longest list we read. Real ones have about 1 kB.
-const MAX_LEN: usize = 1024 * 1024;
+/// Longest list we read: room for over a thousand entries, and bounds the
+/// memory of parsing. Real ones have about 1 kB.
+const MAX_LEN: usize = 64 * 1024;
 
 /// A list whose form is right. Nothing about it is verified.
 #[derive(Clone, PartialEq, Eq)]
@@ -68,7 +69,7 @@ impl RevocationList {
     /// Whether `root` is named as issuer and its key signed this list.
     pub(crate) fn is_signed_by(&self, root: &Certificate) -> bool {
         self.parsed.tbs_cert_list.issuer == *root.parsed().tbs_certificate().subject()
-            && signature::rsa_pss_sha384(root.public_key(), &self.signed, &self.signature)
+            && root.has_signed(&self.signed, &self.signature)
     }
 
     /// When the list was made.
@@ -77,7 +78,15 @@ impl RevocationList {
         Timestamp::from_secs(time.as_secs())
     }
 
-    /// Whether the root revoked this certificate of its own.
+    /// Whether `now` lies between the list's making and the next one's. A list
+    /// that names no next one is never current.
+    pub(crate) fn is_current_at(&self, now: Timestamp) -> bool {
+        let next = self.parsed.tbs_cert_list.next_update;
+        let until = next.map(|time| Timestamp::from_secs(time.to_unix_duration().as_secs()));
+        self.made_at() <= now && until.is_some_and(|until| now <= until)
+    }
+
+    /// Whether the list names this certificate's serial number.
     pub(crate) fn revokes(&self, certificate: &Certificate) -> bool {
         let serial = certificate.parsed().tbs_certificate().serial_number();
         let revoked = self.parsed.tbs_cert_list.revoked_certificates.iter();

@@ -63,6 +63,18 @@ impl Tcb {
         }
     }
 
+    /// The higher value of every component.
+    #[must_use]
+    pub fn highest(self, other: Self) -> Self {
+        Self {
+            fmc: self.fmc.max(other.fmc),
+            bootloader: self.bootloader.max(other.bootloader),
+            tee: self.tee.max(other.tee),
+            snp: self.snp.max(other.snp),
+            microcode: self.microcode.max(other.microcode),
+        }
+    }
+
     /// Whether every component is at least that of `floor`.
     pub const fn is_at_least(self, floor: Self) -> bool {
         self.fmc >= floor.fmc

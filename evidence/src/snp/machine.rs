@@ -1,0 +1,128 @@
+//! Which machine it is: firmware that is new enough and cannot be rolled back,
+//! and a signing key that is this chip's, at this TCB.
+
+use super::certificate::EndorsementKey;
+use super::origin::Origin;
+use super::report::TcbField;
+use crate::ledger::Ledger;
+use crate::{Expected, Mitigations, Reason, Rejection, Report, Tcb};
+
+/// The report's four TCBs.
+#[derive(Clone, Copy)]
+pub(super) struct Tcbs {
+    pub(super) reported: Tcb,
+    pub(super) committed: Tcb,
+    pub(super) launch: Tcb,
+    pub(super) current: Tcb,
+}
+
+pub(super) fn require(
+    ledger: &mut Ledger,
+    expected: &Expected,
+    report: &Report,
+    origin: &Origin<'_>,
+) -> Result<Tcbs, Rejection> {
+    let tcbs = require_tcbs(ledger, expected, report, origin)?;
+    if origin.key == EndorsementKey::Vcek {
+        // Under VLEK there is no chip in the certificate: the provider vouches
+        // for all of its chips.
+        require_chip(ledger, report, origin)?;
+    }
+    require_certified_tcb(ledger, origin, tcbs.reported)?;
+    require_mitigations(ledger, expected, report)?;
+    Ok(tcbs)
+}
+
+fn require_tcbs(
+    ledger: &mut Ledger,
+    expected: &Expected,
+    report: &Report,
+    origin: &Origin<'_>,
+) -> Result<Tcbs, Rejection> {
+    let generation = origin.root.generation();
+    let floors = expected.tcb_floors.iter();
+    let floor = floors
+        .filter(|floor| floor.generation == generation)
+        .map(|floor| floor.lowest)
+        .reduce(Tcb::highest);
+    let Some(floor) = floor else {
+        let wanted = format!("a TCB floor for {generation}");
+        return Err(ledger.refuse(Reason::NoTcbFloor, "TCB floor", wanted, "none is known"));
+    };
+    let mut require = |field, name, reason| {
+        let wanted = format!("at least {floor}");
+        match report.tcb(generation, field) {
+            None => Err(ledger.refuse(reason, name, wanted, "unknown components")),
+            Some(tcb) => {
+                ledger.require(reason, name, wanted, tcb, tcb.is_at_least(floor))?;
+                Ok(tcb)
+            }
+        }
+    };
+    Ok(Tcbs {
+        reported: require(TcbField::Reported, "reported TCB", Reason::ReportedTcb)?,
+        committed: require(TcbField::Committed, "committed TCB", Reason::CommittedTcb)?,
+        launch: require(TcbField::Launch, "launch TCB", Reason::LaunchTcb)?,
+        current: require(TcbField::Current, "current TCB", Reason::CurrentTcb)?,
+    })
+}
+
+/// The certificate's HWID is the report's chip: as many bytes as this generation
+/// has, the report's other bytes zero, and not zero as a whole.
+fn require_chip(
+    ledger: &mut Ledger,
+    report: &Report,
+    origin: &Origin<'_>,
+) -> Result<(), Rejection> {
+    let chip = report.chip_id();
+    let (significant, rest) = chip.split_at(origin.root.generation().chip_id_len());
+    let named = origin.certificate.chip_id().unwrap_or_default();
+    ledger.require(
+        Reason::ChipId,
+        "signing key's chip",
+        hex::encode(named),
+        hex::encode(significant),
+        named == significant
+            && rest.iter().all(|byte| *byte == 0)
+            && significant.iter().any(|byte| *byte != 0),
+    )
+}
+
+fn require_certified_tcb(
+    ledger: &mut Ledger,
+    origin: &Origin<'_>,
+    reported: Tcb,
+) -> Result<(), Rejection> {
+    let named = origin.certificate.tcb(origin.root.generation());
+    let wanted = named.map_or_else(|| "TCB extensions".to_owned(), |tcb| tcb.to_string());
+    ledger.require(
+        Reason::CertificateTcb,
+        "signing key's TCB",
+        wanted,
+        reported,
+        named == Some(reported),
+    )
+}
+
+fn require_mitigations(
+    ledger: &mut Ledger,
+    expected: &Expected,
+    report: &Report,
+) -> Result<(), Rejection> {
+    let seen = report.mitigations();
+    let holds = match expected.mitigations {
+        Mitigations::Required(bits) => seen.is_some_and(|vectors| vectors.have_all(bits)),
+        Mitigations::Any => true,
+    };
+    let seen = seen.map_or_else(
+        || "none in this version".to_owned(),
+        |seen| seen.to_string(),
+    );
+    ledger.require(
+        Reason::Mitigations,
+        "mitigations",
+        expected.mitigations,
+        seen,
+        holds,
+    )
+}

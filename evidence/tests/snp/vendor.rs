@@ -1,0 +1,223 @@
+//! The vendor's side: roots, intermediates, keys and lists that do not belong
+//! together.
+
+use evidence::{
+    Authority, CertificateError, Generation, Reason, RevocationError, RevocationList, Root,
+    RootError,
+};
+use simvendor::{ChipSpec, Of, RevocationSpec, Subject};
+
+use crate::world::{NOW, World, provider, stranger, world};
+
+#[test]
+fn each_part_of_a_root_has_its_place() {
+    let world = world(Generation::Milan);
+    let other = crate::world::world(Generation::Genoa);
+    let (ark, ask, asvk) = (
+        world.vendor.ark(),
+        world.vendor.ask(),
+        world.provider.asvk(),
+    );
+    let root = |ark: &[u8], ask: &[u8]| Root::simulated(Generation::Milan, ark, ask).unwrap_err();
+
+    assert_eq!(root(ask, ask), RootError::Name(Authority::Ark));
+    assert_eq!(root(ark, asvk), RootError::Name(Authority::Ask));
+    assert_eq!(
+        root(other.vendor.ark(), ask),
+        RootError::Name(Authority::Ark)
+    );
+    let unreadable = |error| matches!(error, RootError::Certificate(_, CertificateError::Der(_)));
+    assert!(unreadable(root(&[], ask)));
+    assert!(unreadable(root(ark, &[])));
+    // The right names by another hand.
+    let stranger = stranger(simvendor::Generation::Milan);
+    let not_signed = RootError::NotSignedByRoot(Authority::Ask);
+    assert_eq!(root(ark, stranger.ask()), not_signed);
+    let claimed = Subject::authority("ARK-Milan".to_owned(), 1, NOW);
+    let claimed = world.vendor.certify(&claimed).unwrap();
+    let not_signed = RootError::NotSignedByRoot(Authority::Ark);
+    assert_eq!(root(&claimed, ask), not_signed);
+    // The right name and signature, and no authority.
+    let powerless = Subject {
+        extensions: Vec::new(),
+        ..Subject::authority("SEV-Milan".to_owned(), 1, NOW)
+    };
+    let powerless = world.vendor.certify(&powerless).unwrap();
+    let not_authority = RootError::NotAuthority(Authority::Ask);
+    assert_eq!(root(ark, &powerless), not_authority);
+
+    let good = Root::simulated(Generation::Milan, ark, ask).unwrap();
+    let asvk = |der: &[u8]| good.clone().with_asvk(der).unwrap_err();
+    assert_eq!(asvk(ask), RootError::Name(Authority::Asvk));
+    let strangers = provider(&stranger, "provider");
+    let not_signed = RootError::NotSignedByRoot(Authority::Asvk);
+    assert_eq!(asvk(strangers.asvk()), not_signed);
+}
+
+#[test]
+fn an_endorsement_key_is_known_under_its_own_intermediate_only() {
+    let world = world(Generation::Milan);
+    let spec = ChipSpec::new(world.simulated, NOW);
+    let vlek = ChipSpec::vlek(world.simulated, NOW);
+    let refused = |der: &[u8]| {
+        let root = world.bare_root().with_endorsement_key(der);
+        root.unwrap_err()
+    };
+    // A VCEK by the intermediate for providers, and the other way round.
+    for crossed in [
+        world.provider.vlek(&spec).unwrap(),
+        world.vendor.chip(&vlek).unwrap(),
+    ] {
+        let error = refused(crossed.certificate());
+        assert_eq!(error, RootError::NotSignedByIntermediate);
+    }
+    assert_eq!(
+        refused(world.vendor.ask()),
+        RootError::NotSignedByIntermediate
+    );
+    assert!(matches!(refused(&[]), RootError::EndorsementKey(_)));
+
+    // What was known under one intermediate is not known under the next.
+    let root = world.bare_root();
+    let root = root.with_endorsement_key(world.vlek.certificate()).unwrap();
+    let root = root.with_endorsement_key(world.vcek.certificate()).unwrap();
+    let next = provider(&world.vendor, "next");
+    let root = root.with_asvk(next.asvk()).unwrap();
+    let list = world.vendor.revocation_list(NOW, &[]).unwrap();
+    let root = root.with_revocation_list(&list).unwrap();
+    let under = |case: crate::world::Case| case.expecting(|x| x.roots = vec![root.clone()]);
+    let refused = under(world.vlek_case()).verify().unwrap_err();
+    assert_eq!(refused.reason, Reason::CertificateChain);
+    assert!(under(world.case()).verify().is_ok());
+}
+
+#[test]
+fn a_list_is_the_roots_own_and_says_nothing_unknown() {
+    let world = world(Generation::Milan);
+    let stranger = stranger(simvendor::Generation::Milan);
+    let list = stranger.revocation_list(NOW, &[]).unwrap();
+    let read = world.bare_root().with_revocation_list(&list);
+    assert_eq!(read.unwrap_err(), RootError::RevocationListNotByRoot);
+    // Signed by the right key in another's name.
+    let other = crate::world::world(Generation::Genoa);
+    let list = other.vendor.revocation_list(NOW, &[]).unwrap();
+    let read = world.bare_root().with_revocation_list(&list);
+    assert_eq!(read.unwrap_err(), RootError::RevocationListNotByRoot);
+
+    for of in [Of::List, Of::Entries] {
+        let spec = RevocationSpec {
+            revoked: vec![7],
+            unknown_critical: Some(of),
+            ..RevocationSpec::new(NOW)
+        };
+        let list = world.vendor.sign_list(&spec).unwrap();
+        let read = RevocationList::parse(&list);
+        assert_eq!(read.unwrap_err(), RevocationError::CriticalExtension);
+    }
+}
+
+#[test]
+fn a_list_has_a_bounded_length() {
+    let world = world(Generation::Milan);
+    let read = |entries: u64| {
+        let serials: Vec<u64> = (0..entries).map(|serial| u64::MAX - serial).collect();
+        let list = world.vendor.revocation_list(NOW, &serials).unwrap();
+        (list.len(), RevocationList::parse(&list).map(|_| ()))
+    };
+    let (len, short) = read(2_000);
+    assert!(len < 64 * 1024);
+    assert_eq!(short, Ok(()));
+    let (len, long) = read(2_600);
+    assert!(len > 64 * 1024);
+    assert_eq!(long, Err(RevocationError::TooLong));
+}
+
+#[test]
+fn a_list_is_good_until_its_age_or_its_end() {
+    let world = world(Generation::Milan);
+    let max_age = 86_400;
+    let with = |made: u64, next: Option<u64>| {
+        let spec = RevocationSpec {
+            made,
+            next,
+            ..RevocationSpec::new(NOW)
+        };
+        let case = world.case();
+        let root = world.root_with_list(&spec);
+        case.expecting(|x| x.roots = vec![root]).verify().is_ok()
+    };
+    assert!(with(NOW, Some(NOW)));
+    assert!(with(NOW - max_age, Some(NOW + 1)));
+    assert!(!with(NOW - max_age - 1, Some(NOW + 1)));
+    assert!(!with(NOW + 1, Some(NOW + 2)));
+    assert!(!with(NOW - 2, Some(NOW - 1)));
+    assert!(!with(NOW, None));
+}
+
+#[test]
+fn a_revoked_intermediate_stops_its_own_keys_only() {
+    let world = world(Generation::Milan);
+    let verdict = |case: crate::world::Case, revoked: u64| {
+        let root = world.root_with_list(&RevocationSpec {
+            revoked: vec![5, revoked],
+            ..RevocationSpec::new(NOW)
+        });
+        let verdict = case.expecting(|x| x.roots = vec![root]).verify();
+        verdict.map(|_| ()).map_err(|refused| refused.reason)
+    };
+    let (ask, asvk) = (world.vendor.ask_serial(), world.provider.asvk_serial());
+    let vlek = world.vlek.spec().serial;
+    let revoked = Err(Reason::IntermediateRevoked);
+    assert_eq!(verdict(world.case(), ask), revoked);
+    assert_eq!(verdict(world.case(), asvk), Ok(()));
+    assert_eq!(verdict(world.vlek_case(), asvk), revoked);
+    assert_eq!(verdict(world.vlek_case(), ask), Ok(()));
+    assert_eq!(verdict(world.vlek_case(), vlek), Err(Reason::KeyRevoked));
+    // Every VCEK has serial number 0, which names none of them.
+    assert_eq!(verdict(world.case(), 0), Ok(()));
+}
+
+#[test]
+fn dates_are_the_first_and_the_last_second() {
+    let world = world(Generation::Milan);
+    let (from, until) = (NOW - 50, NOW + 50);
+    let case = world.with_chip(|spec| spec.validity = (from, until));
+    let case = case.expecting(|x| x.revocation = evidence::Revocation::NotChecked);
+    for (now, good) in [
+        (from - 1, false),
+        (from, true),
+        (until, true),
+        (until + 1, false),
+    ] {
+        let verdict = case.clone().at(now).verify();
+        assert_eq!(verdict.is_ok(), good);
+        let reason = verdict.err().map(|refused| refused.reason);
+        assert!(reason.is_none_or(|r| r == Reason::CertificateTime));
+    }
+}
+
+#[test]
+fn a_critical_extension_nobody_knows_is_refused() {
+    let world = world(Generation::Milan);
+    let case = world.with_chip(|spec| spec.unknown_critical = true);
+    let refused = case.verify().unwrap_err();
+    assert_eq!(refused.reason, Reason::CertificateUnreadable);
+    let last = refused.checks.last().unwrap();
+    assert!(last.seen.contains("1.3.6.1.4.1.3704.1.99"), "{}", last.seen);
+}
+
+#[test]
+fn masked_chips_are_for_providers_keys() {
+    let world = world(Generation::Genoa);
+    assert!(world.vlek_case().verify().is_ok());
+    let masked = world.with(|f| f.chip_id = [0; 64]).verify().unwrap_err();
+    assert_eq!(masked.reason, Reason::ChipId);
+    // A certificate for the chip "zero" does not help.
+    let spec = ChipSpec {
+        chip_id: [0; 64],
+        ..ChipSpec::new(world.simulated, NOW)
+    };
+    let zero = world.vendor.chip(&spec).unwrap();
+    let masked = world.case_of(&zero, &World::fields(&zero)).verify();
+    assert_eq!(masked.unwrap_err().reason, Reason::ChipId);
+}
