@@ -8,7 +8,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check e2e fmt clippy unit wasm deny images reproducible simtee cluster shell down tcb bench bench-job bench-agent clean preflight preflight-build tools targets
+.PHONY: help demo test check e2e fmt clippy unit fuzz wasm deny images reproducible simtee cluster shell down tcb bench bench-job bench-evidence bench-agent clean preflight preflight-build tools targets
 
 cluster_dir := e2e/cluster
 world := target/world
@@ -29,7 +29,7 @@ test: ## every test of every rung, cluster included (needs root)
 	  $(MAKE) --no-print-directory check && \
 	  echo 'test       LEFT OUT: e2e (every scenario on the cluster): it needs root; run `sudo make test`, or `make check` for the rest on purpose' >&2 && exit 1; fi
 
-check: preflight-build fmt clippy unit wasm deny reproducible ## what needs no root
+check: preflight-build fmt clippy unit fuzz wasm deny reproducible ## what needs no root
 
 preflight:
 	@$(cluster_dir)/packages.sh
@@ -50,6 +50,10 @@ clippy:
 
 unit:
 	@cargo test --quiet --locked --workspace --exclude e2e
+
+# Every parser of evidence, for a bounded time, from the kept corpus.
+fuzz:
+	@evidence/fuzz/run.sh $${FUZZ_SECONDS:-10}
 
 # The pure crates build for the browser, with the portable signature backend.
 wasm: targets
@@ -93,12 +97,15 @@ e2e: preflight tools images simtee
 	@binary=$$(cargo test --quiet --locked --package e2e --no-run --message-format json | sed -n 's/.*"executable":"\([^"]*\/e2e-[^"]*\)".*/\1/p' | tail -n 1) && \
 	  RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(cluster_dir)/with-world.sh e2e "$$binary" $(SCENARIO)
 
-bench: bench-job bench-agent ## figures beside their peers: tables, and target/bench/*.json
+bench: bench-job bench-evidence bench-agent ## figures beside their peers: tables, and target/bench/*.json
 
 bench-job: preflight tools images simtee ## from request to result, and what Kubernetes does in that time
 	@$(cluster_dir)/images.sh probe
 	@cargo build --quiet --locked --release --package e2e --bin bench-job
 	@$(cluster_dir)/with-world.sh bench target/release/bench-job
+
+bench-evidence: targets ## the verifier beside the sev crate's, on one core, and in a JavaScript engine
+	@evidence/bench.sh
 
 bench-agent: targets ## sizes of what a customer must trust
 	@$(cluster_dir)/images.sh agent probe

@@ -12,8 +12,9 @@ needed='
   iptables:iptables            iproute2:ip               conntrack:conntrack
   ethtool:ethtool              socat:socat               procps:pgrep
   musl-tools:musl-gcc          clang:clang               llvm:llvm-ar
+  g++:g++
   openssl:openssl              ca-certificates:/etc/ssl/certs/ca-certificates.crt'
-# clang and llvm-ar: C code compiled to wasm32. socat: kubectl port-forward.
+# clang and llvm-ar: C code compiled to wasm32. g++: fuzzing. socat: kubectl port-forward.
 
 missing=()
 for pair in $needed; do

@@ -31,6 +31,7 @@ check_build() {
   have clang && have llvm-ar || missing 'clang and llvm' 'the pure crates cannot be built for wasm32' 'apt-get install clang llvm'
   have musl-gcc || missing musl-gcc 'static binaries cannot be linked' 'apt-get install musl-tools'
   have cc || missing 'a C compiler' 'crates with C parts cannot be linked' 'apt-get install gcc libc6-dev'
+  have g++ || missing 'a C++ compiler' 'the fuzzer cannot be linked' 'apt-get install g++'
   free=$(df --output=avail --block-size=1G "$repo" | tail -n 1)
   ((free >= 15)) || # Go cache 6, Rust target 7, tools and images 1, and a reserve
     missing "15 GB of free disk (found:$free GB)" 'the first build will stop half way' "make room below $repo"
