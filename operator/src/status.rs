@@ -223,6 +223,7 @@ fn text(reason: &str, record: &Record, why: &[Reason]) -> String {
         Some(Ended {
             ending, message, ..
         }) if ending.to_string() == reason => message.clone(),
+        Some(_) if reason == "RelaysAccepted" => "a quorum of relays has the ending".to_owned(),
         _ => String::new(),
     }
 }
