@@ -34,5 +34,8 @@ for name in report json certificate revocation chain; do
     grep -E 'number_of_executed_units|peak_rss_mb' "$target/$name.log"
     if [[ $keep == --keep ]]; then
         "$program" -merge=1 -max_len=70000 "$corpus" "$found" 2>>"$target/$name.log"
+        # The smallest are enough to start from, and a tree people read stays small.
+        find "$corpus" -type f ! -name 'seed-*' -printf '%s %p\n' | sort -n | tail -n +61 |
+            cut -d' ' -f2- | xargs -r rm
     fi
 done

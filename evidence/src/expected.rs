@@ -189,3 +189,23 @@ pub struct TcbFloor {
     /// The lowest acceptable value of every component.
     pub lowest: Tcb,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Accept, Flag, Mitigations};
+
+    #[test]
+    fn what_is_expected_reads_as_people_say_it() {
+        let (a, b) = ([0xaa; 2], [0x0b; 2]);
+        assert_eq!(Accept::Exactly(a).to_string(), "aaaa");
+        assert_eq!(Accept::OneOf(vec![a, b]).to_string(), "aaaa or 0b0b");
+        let nothing = Accept::<[u8; 2]>::OneOf(Vec::new());
+        assert_eq!(nothing.to_string(), "nothing is accepted");
+        assert_eq!(Accept::<[u8; 2]>::Any.to_string(), "any");
+        let flags = [Flag::On, Flag::Off, Flag::Any].map(|flag| flag.to_string());
+        assert_eq!(flags, ["on", "off", "any"]);
+        let required = Mitigations::Required(0x1f).to_string();
+        assert_eq!(required, "all of 0x1f at launch and now");
+        assert_eq!(Mitigations::Any.to_string(), "any");
+    }
+}

@@ -32,3 +32,8 @@ pub use snp::tcb::Tcb;
 pub use snp::{Evidence, verify};
 pub use timestamp::Timestamp;
 pub use verdict::{Claims, Rejection, Verified};
+
+/// The example in the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

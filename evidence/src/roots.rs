@@ -286,7 +286,7 @@ pub fn built_in_roots() -> Vec<Root> {
 
 #[cfg(test)]
 mod tests {
-    use super::built_in_roots;
+    use super::{Authority, RootClass, RootError, built_in_roots};
     use crate::{Generation, Timestamp};
 
     #[test]
@@ -301,5 +301,25 @@ mod tests {
             assert_eq!(root.ask().common_name().unwrap(), format!("SEV-{name}"));
             assert!(root.ark().is_valid_at(now) && root.ask().is_valid_at(now));
         }
+    }
+
+    #[test]
+    fn a_root_knows_the_keys_it_checked() {
+        let vcek = include_bytes!("../tests/vectors/milan-vcek.der");
+        let root = built_in_roots().remove(0);
+        assert!(root.known(vcek).is_none());
+        let root = root.with_endorsement_key(vcek).unwrap();
+        assert_eq!(root.known(vcek).unwrap().der(), vcek);
+        assert!(root.known(root.ask().der()).is_none());
+    }
+
+    #[test]
+    fn parts_of_a_root_are_called_by_their_names() {
+        let error = RootError::NotSignedByRoot(Authority::Asvk).to_string();
+        let text = "the root (ARK) did not sign the intermediate for providers (ASVK)";
+        assert_eq!(error, text);
+        assert_eq!(Authority::Ark.to_string(), "root (ARK)");
+        assert_eq!(RootClass::Vendor.to_string(), "vendor");
+        assert_eq!(RootClass::Simulated.to_string(), "SIMULATED");
     }
 }

@@ -72,4 +72,36 @@ mod tests {
             assert_eq!(Timestamp::from_secs(secs).to_string(), text);
         }
     }
+
+    #[test]
+    fn every_day_of_five_centuries_has_its_date() {
+        let (mut year, mut month, mut day) = (1970, 1, 1);
+        for days in 0..500 * 366 {
+            let text = Timestamp::from_secs(days * 86_400 + 86_399).to_string();
+            assert_eq!(text, format!("{year}-{month:02}-{day:02}T23:59:59Z"));
+            let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            let last = match month {
+                2 => 28 + u32::from(leap),
+                4 | 6 | 9 | 11 => 30,
+                _ => 31,
+            };
+            day += 1;
+            if day > last {
+                (month, day) = (month + 1, 1);
+            }
+            if month > 12 {
+                (year, month) = (year + 1, 1);
+            }
+        }
+    }
+
+    #[test]
+    fn time_has_an_end_and_no_time_before_its_beginning() {
+        let (early, late) = (Timestamp::from_secs(3), Timestamp::from_secs(10));
+        assert_eq!((late.since(early), early.since(late)), (7, 0));
+        assert_eq!(early.plus(7), late);
+        let end = Timestamp::from_secs(u64::MAX);
+        assert_eq!(late.plus(u64::MAX), end);
+        assert_eq!(end.as_secs(), u64::MAX);
+    }
 }

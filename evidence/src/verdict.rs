@@ -99,3 +99,59 @@ pub struct Rejection {
     /// Every check in order; the last one is the one that failed.
     pub checks: Vec<Check>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Claims, Verified};
+    use crate::{EndorsementKey, FirmwareVersion, Generation, Reason, Rejection, RootClass, Tcb};
+
+    #[test]
+    fn only_what_a_simulated_root_signed_is_simulated() {
+        let tcb = Tcb {
+            fmc: 0,
+            bootloader: 0,
+            tee: 0,
+            snp: 0,
+            microcode: 0,
+        };
+        let verified = |class| {
+            let claims = Claims {
+                class,
+                generation: Generation::Milan,
+                signed_by: EndorsementKey::Vcek,
+                chip_id: [0; 64],
+                reported_tcb: tcb,
+                committed_tcb: tcb,
+                launch_tcb: tcb,
+                current_tcb: tcb,
+                mitigations: None,
+                firmware: FirmwareVersion {
+                    major: 1,
+                    minor: 55,
+                    build: 29,
+                },
+                vmpl: 0,
+                policy: 0,
+                platform_info: 0,
+                guest_svn: 0,
+                report_id: [0; 32],
+                measurement: [0; 48],
+                host_data: [0; 32],
+                report_data: [0; 64],
+                report_version: 3,
+            };
+            Verified::new(Vec::new(), claims)
+        };
+        assert!(verified(RootClass::Simulated).is_simulated());
+        assert!(!verified(RootClass::Vendor).is_simulated());
+    }
+
+    #[test]
+    fn a_rejection_without_checks_still_says_why() {
+        let rejection = Rejection {
+            reason: Reason::Debug,
+            checks: Vec::new(),
+        };
+        assert_eq!(rejection.to_string(), "Debug");
+    }
+}

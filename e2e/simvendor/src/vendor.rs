@@ -57,6 +57,26 @@ impl Vendor {
         })
     }
 
+    /// The same root and intermediate with other first and last seconds of
+    /// validity, in DER.
+    ///
+    /// # Errors
+    /// When signing fails.
+    pub fn valid(&self, ark: (u64, u64), ask: (u64, u64)) -> Result<[Vec<u8>; 2], Error> {
+        let root = Subject {
+            validity: ark,
+            ..Subject::authority(self.ark_name(), ARK_SERIAL, ark.0 + x509::DAY)
+        };
+        let intermediate = Subject {
+            validity: ask,
+            ..Subject::authority(self.generation.ask_name(), ASK_SERIAL, ask.0 + x509::DAY)
+        };
+        Ok([
+            root.certify(&self.ark_name(), &self.ark, &x509::rsa_spki(&self.ark))?,
+            intermediate.certify(&self.ark_name(), &self.ark, &x509::rsa_spki(&self.ask))?,
+        ])
+    }
+
     /// Anything else the root may be made to certify, with its own key in it.
     ///
     /// # Errors

@@ -380,7 +380,94 @@ mod tests {
         for len in (0..MILAN.len()).step_by(17) {
             assert!(Certificate::parse(&MILAN[..len]).is_err());
         }
-        let huge = vec![0x30; 9000];
-        assert_eq!(Certificate::parse(&huge), Err(CertificateError::TooLong));
+        let longest = vec![0x30; super::MAX_LEN];
+        let read = Certificate::parse(&longest);
+        assert!(matches!(read, Err(CertificateError::Der(_))));
+        let longer = vec![0x30; super::MAX_LEN + 1];
+        assert_eq!(Certificate::parse(&longer), Err(CertificateError::TooLong));
+    }
+
+    #[test]
+    fn a_certificate_is_its_bytes() {
+        let (milan, turin) = (Certificate::parse(MILAN), Certificate::parse(TURIN));
+        let (milan, turin) = (milan.unwrap(), turin.unwrap());
+        assert_eq!(milan.der(), MILAN);
+        assert_eq!(milan, milan.clone());
+        assert_ne!(milan, turin);
+        let text = format!("{milan:?}");
+        assert_eq!(text, "Certificate(Some(\"SEV-VCEK\"))");
+    }
+
+    /// The real certificate with each `from` replaced by a `to` of the same length.
+    fn replaced(from: &[u8], to: &[u8], first: usize) -> Result<Certificate, CertificateError> {
+        let mut der = MILAN.to_vec();
+        let found: Vec<usize> = (0..der.len() - from.len())
+            .filter(|at| der[*at..].starts_with(from))
+            .collect();
+        assert!(found.len() > first);
+        for at in &found[first..] {
+            der[*at..*at + to.len()].copy_from_slice(to);
+        }
+        Certificate::parse(&der)
+    }
+
+    #[test]
+    fn the_algorithm_is_the_vendors_inside_and_outside() {
+        // 1.2.840.113549.1.1.10 becomes .11, which is RSA with SHA-256.
+        let pss = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
+        let mut sha256 = pss;
+        sha256[8] = 0x0b;
+        let everywhere = replaced(&pss, &sha256, 0);
+        assert_eq!(everywhere.unwrap_err(), CertificateError::Algorithm);
+        // A salt of 47 bytes, outside only and everywhere.
+        let (salt, other) = ([0xa2, 3, 2, 1, 0x30], [0xa2, 3, 2, 1, 0x2f]);
+        for first in [0, 1] {
+            let read = replaced(&salt, &other, first);
+            assert_eq!(read.unwrap_err(), CertificateError::Algorithm);
+        }
+        // Two ways of the vendor's to write the same, one inside, one outside.
+        let mixed = [
+            super::split_signed(MILAN).unwrap().0,
+            super::PSS_SHA384,
+            &MILAN[MILAN.len() - 517..],
+        ]
+        .concat();
+        let len = u16::try_from(mixed.len()).unwrap().to_be_bytes();
+        let mixed = [&[0x30, 0x82][..], &len, &mixed].concat();
+        assert_eq!(super::split_signed(&mixed).unwrap().1, super::PSS_SHA384);
+        let read = Certificate::parse(&mixed);
+        assert_eq!(read.unwrap_err(), CertificateError::Algorithm);
+    }
+
+    #[test]
+    fn a_key_is_of_a_kind_the_vendor_uses() {
+        // secp384r1 becomes secp521r1; id-ecPublicKey becomes another.
+        let (curve, other) = ([0x2b, 0x81, 4, 0, 0x22], [0x2b, 0x81, 4, 0, 0x23]);
+        let read = replaced(&curve, &other, 0);
+        assert_eq!(read.unwrap_err(), CertificateError::PublicKey);
+        let (kind, other) = (
+            [0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1],
+            [0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 2],
+        );
+        let read = replaced(&kind, &other, 0);
+        assert_eq!(read.unwrap_err(), CertificateError::PublicKey);
+    }
+
+    #[test]
+    fn an_extension_stands_once() {
+        // 1.3.6.1.4.1.3704.1.3.2 becomes a second .3.1.
+        let (tee, bootloader) = ([0x9c, 0x78, 1, 3, 2], [0x9c, 0x78, 1, 3, 1]);
+        let read = replaced(&tee, &bootloader, 0);
+        let twice = CertificateError::DuplicateExtension(super::TCB_BOOTLOADER);
+        assert_eq!(read.unwrap_err(), twice);
+    }
+
+    #[test]
+    fn a_common_name_stands_once() {
+        // The attribute O becomes a second CN.
+        let (organisation, name) = ([0x06, 3, 0x55, 4, 0x0a], [0x06, 3, 0x55, 4, 0x03]);
+        let read = replaced(&organisation, &name, 0).unwrap();
+        assert_eq!(read.common_name(), None);
+        assert_eq!(read.endorsement_key(), None);
     }
 }

@@ -71,3 +71,37 @@ impl fmt::Display for Signer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{KeyInfo, Signer};
+
+    #[test]
+    fn the_signer_is_bits_2_to_4() {
+        for (bits, signer, name) in [
+            (0b0_0000, Signer::Vcek, "VCEK"),
+            (0b0_0001, Signer::Vcek, "VCEK"),
+            (0b0_0100, Signer::Vlek, "VLEK"),
+            (0b0_1000, Signer::Unknown(2), "unknown key 2"),
+            (0b1_1000, Signer::Unknown(6), "unknown key 6"),
+            (0b1_1100, Signer::Nobody, "none"),
+        ] {
+            assert_eq!(KeyInfo(bits).signer(), signer);
+            assert_eq!(signer.to_string(), name);
+        }
+    }
+
+    #[test]
+    fn a_masked_key_or_none_signed_nothing() {
+        for (bits, masked, unsigned) in [
+            (0b0_0000, false, false),
+            (0b0_0010, true, true),
+            (0b0_0110, true, true),
+            (0b1_1100, false, true),
+            (0b0_1000, false, false),
+        ] {
+            assert_eq!(KeyInfo(bits).is_masked(), masked);
+            assert_eq!(KeyInfo(bits).is_unsigned(), unsigned);
+        }
+    }
+}

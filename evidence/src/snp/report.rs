@@ -351,6 +351,11 @@ mod tests {
         assert_eq!(report.signature_algorithm(), 1);
         assert_eq!(report.cpuid(), None);
         assert_eq!(report.bytes().as_slice(), real());
+        let text = format!("{report:?}");
+        assert!(
+            text.starts_with("Report { version: 2, measurement: "),
+            "{text}"
+        );
     }
 
     #[test]

@@ -48,21 +48,6 @@ impl Tcb {
         }
     }
 
-    /// The eight bytes of a report.
-    pub const fn to_bytes(self, generation: Generation) -> [u8; 8] {
-        let Self {
-            fmc,
-            bootloader,
-            tee,
-            snp,
-            microcode,
-        } = self;
-        match generation {
-            Generation::Milan | Generation::Genoa => [bootloader, tee, 0, 0, 0, 0, snp, microcode],
-            Generation::Turin => [fmc, bootloader, tee, snp, 0, 0, 0, microcode],
-        }
-    }
-
     /// The higher value of every component.
     #[must_use]
     pub fn highest(self, other: Self) -> Self {
@@ -95,5 +80,36 @@ impl fmt::Display for Tcb {
             "bootloader {}, tee {}, snp {}, microcode {}",
             self.bootloader, self.tee, self.snp, self.microcode
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tcb;
+    use crate::Generation;
+
+    #[test]
+    fn each_generation_has_its_layout() {
+        let milan = Tcb::from_bytes(Generation::Milan, [1, 2, 0, 0, 0, 0, 3, 4]).unwrap();
+        assert_eq!(milan.to_string(), "bootloader 1, tee 2, snp 3, microcode 4");
+        let genoa = Tcb::from_bytes(Generation::Genoa, [1, 2, 0, 0, 0, 0, 3, 4]);
+        assert_eq!(genoa, Some(milan));
+        let turin = Tcb::from_bytes(Generation::Turin, [9, 1, 2, 3, 0, 0, 0, 4]).unwrap();
+        let text = "fmc 9, bootloader 1, tee 2, snp 3, microcode 4";
+        assert_eq!(turin.to_string(), text);
+        assert_eq!(Tcb { fmc: 0, ..turin }, milan);
+    }
+
+    #[test]
+    fn the_highest_is_so_per_component() {
+        let (a, b) = ([1, 9, 2, 8, 3], [9, 1, 8, 2, 7]);
+        let tcb = |[fmc, bootloader, tee, snp, microcode]: [u8; 5]| Tcb {
+            fmc,
+            bootloader,
+            tee,
+            snp,
+            microcode,
+        };
+        assert_eq!(tcb(a).highest(tcb(b)), tcb([9, 9, 8, 8, 7]));
     }
 }

@@ -116,3 +116,24 @@ fn any_is_any_and_one_of_is_one_of() {
     assert_eq!(rejection.reason, Reason::IdKey);
     assert!(rejection.to_string().contains("nothing is accepted"));
 }
+
+#[test]
+fn the_list_of_checks_reads_as_written_here() {
+    let world = world(Generation::Turin);
+    let fields = Fields {
+        version: 5,
+        mitigations: [0x1f, 0x3f],
+        chip_id: [0; 64],
+        ..World::fields(&world.vlek)
+    };
+    let case = world.case_of(&world.vlek, &fields);
+    let lines: Vec<String> = case
+        .verify()
+        .unwrap()
+        .checks()
+        .iter()
+        .map(|check| format!("{check}\n"))
+        .collect();
+    let written = include_str!("checks.txt");
+    assert_eq!(lines.concat(), written, "{}", lines.concat());
+}

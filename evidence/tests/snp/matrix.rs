@@ -101,6 +101,8 @@ fn a_mitigation_must_be_there_at_launch_and_now() {
     assert_eq!(verdict(5, [0b110, 0b011], 0b010), Ok(()));
     assert_eq!(verdict(5, [0b110, 0b011], 0b100), missing);
     assert_eq!(verdict(5, [0b110, 0b011], 0b001), missing);
+    assert_eq!(verdict(5, [0; 2], 0b001), missing);
+    assert_eq!(verdict(5, [0b011; 2], 0b001), Ok(()));
     assert_eq!(verdict(5, [1 << 63; 2], 1 << 63), Ok(()));
     assert_eq!(verdict(5, [0; 2], 0), Ok(()));
     // Before version 5 a report says nothing about them.

@@ -117,7 +117,35 @@ fn a_list_is_the_roots_own_and_says_nothing_unknown() {
 }
 
 #[test]
+fn a_list_has_the_vendors_algorithm_inside_and_outside() {
+    let world = world(Generation::Milan);
+    let list = world.vendor.revocation_list(NOW, &[]).unwrap();
+    let text = format!("{:?}", RevocationList::parse(&list).unwrap());
+    assert_eq!(text, "RevocationList(2026-11-18T11:06:40Z)");
+    // A salt of 47 bytes: everywhere, and outside only.
+    let salt = [0xa2, 3, 2, 1, 0x30];
+    let found: Vec<usize> = (0..list.len() - salt.len())
+        .filter(|at| list[*at..].starts_with(&salt))
+        .collect();
+    assert_eq!(found.len(), 2);
+    for places in [&found[..], &found[1..]] {
+        let mut other = list.clone();
+        for at in places {
+            other[at + 4] = 0x2f;
+        }
+        let read = RevocationList::parse(&other).unwrap_err();
+        let algorithm = RevocationError::Form(CertificateError::Algorithm);
+        assert_eq!(read, algorithm);
+    }
+}
+
+#[test]
 fn a_list_has_a_bounded_length() {
+    let longest = RevocationList::parse(&vec![0x30; 64 * 1024]);
+    assert!(matches!(longest, Err(RevocationError::Form(_))));
+    let longer = RevocationList::parse(&vec![0x30; 64 * 1024 + 1]);
+    assert_eq!(longer.unwrap_err(), RevocationError::TooLong);
+
     let world = world(Generation::Milan);
     let read = |entries: u64| {
         let serials: Vec<u64> = (0..entries).map(|serial| u64::MAX - serial).collect();
@@ -193,6 +221,32 @@ fn dates_are_the_first_and_the_last_second() {
         assert_eq!(verdict.is_ok(), good);
         let reason = verdict.err().map(|refused| refused.reason);
         assert!(reason.is_none_or(|r| r == Reason::CertificateTime));
+    }
+}
+
+#[test]
+fn root_and_intermediate_must_both_be_valid() {
+    let world = world(Generation::Milan);
+    let (long, past, future) = (
+        (NOW - 100, NOW + 100),
+        (NOW - 100, NOW - 1),
+        (NOW + 1, NOW + 100),
+    );
+    for (ark, ask, good) in [
+        (long, long, true),
+        (past, long, false),
+        (long, past, false),
+        (future, long, false),
+        (long, future, false),
+    ] {
+        let [ark, ask] = world.vendor.valid(ark, ask).unwrap();
+        let root = Root::simulated(Generation::Milan, &ark, &ask).unwrap();
+        let case = world.case().expecting(|x| {
+            x.roots = vec![root];
+            x.revocation = evidence::Revocation::NotChecked;
+        });
+        let refused = case.verify().err().map(|refused| refused.reason);
+        assert_eq!(refused, (!good).then_some(Reason::VendorTime));
     }
 }
 
