@@ -52,6 +52,14 @@ pub enum CollateralError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unreadable(pub(super) &'static str);
 
+/// When a part was made and when it is replaced.
+#[derive(Clone, Copy)]
+pub(super) struct Dates {
+    pub(super) part: &'static str,
+    pub(super) made: Timestamp,
+    pub(super) replaced: Timestamp,
+}
+
 /// Collateral whose form is right.
 pub(super) struct Read {
     pub(super) tcb_info: TcbInfo,
@@ -62,8 +70,10 @@ pub(super) struct Read {
     pub(super) qe_signer: Certificate,
     pub(super) root_ca_crl: CertificateList,
     pub(super) pck_crl: CertificateList,
-    /// Each part with the times it was made at and is replaced at.
-    pub(super) dates: [(&'static str, Timestamp, Timestamp); 4],
+    /// The parts that Intel makes anew all the time, and the root's list, made
+    /// once a year.
+    pub(super) dates: [Dates; 3],
+    pub(super) root_dates: Dates,
 }
 
 impl Collateral {
@@ -96,20 +106,13 @@ impl Collateral {
         let qe_identity: QeIdentity = json(&self.qe_identity, "quoting enclave's identity")?;
         let root_ca_crl = list(&self.root_ca_crl, "root's revocation list")?;
         let pck_crl = list(&self.pck_crl, "PCK revocation list")?;
+        let identity = "quoting enclave's identity";
         let dates = [
-            (
-                "TCB info",
-                date(&tcb_info.issue_date, "TCB info's date")?,
-                date(&tcb_info.next_update, "TCB info's date")?,
-            ),
-            (
-                "quoting enclave's identity",
-                date(&qe_identity.issue_date, "quoting enclave's date")?,
-                date(&qe_identity.next_update, "quoting enclave's date")?,
-            ),
-            dates_of("root's revocation list", &root_ca_crl)?,
+            dates("TCB info", &tcb_info.issue_date, &tcb_info.next_update)?,
+            dates(identity, &qe_identity.issue_date, &qe_identity.next_update)?,
             dates_of("PCK revocation list", &pck_crl)?,
         ];
+        let root_dates = dates_of("root's revocation list", &root_ca_crl)?;
         let unreadable = |name| move || Unreadable(name);
         let name = "TCB info's signature";
         let tcb_info_signature = self.tcb_info_signature.as_slice().try_into();
@@ -129,6 +132,7 @@ impl Collateral {
             root_ca_crl,
             pck_crl,
             dates,
+            root_dates,
         })
     }
 }
@@ -144,13 +148,22 @@ fn list(der: &[u8], name: &'static str) -> Result<CertificateList, Unreadable> {
 }
 
 /// A list that does not say when it is replaced is not one we read.
-fn dates_of(
-    name: &'static str,
-    list: &CertificateList,
-) -> Result<(&'static str, Timestamp, Timestamp), Unreadable> {
+fn dates_of(part: &'static str, list: &CertificateList) -> Result<Dates, Unreadable> {
     let list = &list.tbs_cert_list;
-    let next = list.next_update.ok_or(Unreadable(name))?;
-    Ok((name, chain::seconds(list.this_update), chain::seconds(next)))
+    let next = list.next_update.ok_or(Unreadable(part))?;
+    Ok(Dates {
+        part,
+        made: chain::seconds(list.this_update),
+        replaced: chain::seconds(next),
+    })
+}
+
+fn dates(part: &'static str, made: &str, replaced: &str) -> Result<Dates, Unreadable> {
+    Ok(Dates {
+        part,
+        made: date(made, part)?,
+        replaced: date(replaced, part)?,
+    })
 }
 
 /// Intel writes `2026-10-08T00:09:46Z` and nothing else.

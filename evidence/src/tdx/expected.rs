@@ -15,7 +15,8 @@ use crate::{Accept, Flag};
 pub struct Expected {
     /// The root of trust. Evidence and collateral under any other are refused.
     pub root: Root,
-    /// How old collateral may be, within its own dates.
+    /// How old collateral may be, within its own dates. The root's list, made once
+    /// a year, is held to its dates only.
     pub collateral_age: CollateralAge,
     /// Lowest acceptable status of the TCB, converged over platform, TDX module
     /// and quoting enclave, at the TD's launch and now.

@@ -1,6 +1,6 @@
 //! That the collateral is about TDX and can be read, valid now, and new enough.
 
-use super::collateral::{Read, Unreadable};
+use super::collateral::{Dates, Read, Unreadable};
 use super::{Collateral, CollateralAge, Expected, Reason, Rejection};
 use crate::Timestamp;
 use crate::ledger::Ledger;
@@ -20,22 +20,36 @@ pub(super) fn require(
         }
     };
     require_kind(ledger, &read)?;
-    for (part, made, replaced) in read.dates {
+    for dates in read.dates.iter().chain([&read.root_dates]) {
+        let Dates {
+            part,
+            made,
+            replaced,
+        } = *dates;
         ledger.require(
             Reason::CollateralTime,
             "collateral's validity",
             format!("{part} valid on {now}"),
             format!("{made} to {replaced}"),
-            made <= now && now <= replaced,
+            made <= now && now < replaced,
         )?;
+    }
+    for Dates { part, made, .. } in read.dates {
         let (wanted, holds) = match expected.collateral_age {
-            CollateralAge::AtMost { secs } => {
-                (format!("{part} at most {secs} s old"), now.since(made) <= secs)
-            }
+            CollateralAge::AtMost { secs } => (
+                format!("{part} at most {secs} s old"),
+                now.since(made) <= secs,
+            ),
             CollateralAge::Any => (format!("{part} of any age"), true),
         };
         let seen = format!("{} s old", now.since(made));
-        ledger.require(Reason::CollateralAge, "collateral's age", wanted, seen, holds)?;
+        ledger.require(
+            Reason::CollateralAge,
+            "collateral's age",
+            wanted,
+            seen,
+            holds,
+        )?;
     }
     Ok(read)
 }

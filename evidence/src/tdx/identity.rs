@@ -21,7 +21,12 @@ pub(super) fn require(ledger: &mut Ledger, x: &Expected, quote: &Quote) -> Resul
         (Reason::Rtmr1, "RTMR1", &x.rtmr1, rtmr1),
         (Reason::Rtmr2, "RTMR2", &x.rtmr2, rtmr2),
         (Reason::Rtmr3, "RTMR3", &x.rtmr3, rtmr3),
-        (Reason::MrConfigId, "MRCONFIGID", &config, quote.mr_config_id()),
+        (
+            Reason::MrConfigId,
+            "MRCONFIGID",
+            &config,
+            quote.mr_config_id(),
+        ),
     ] {
         let holds = wanted.accepts(&seen);
         ledger.require(reason, name, wanted, hex::encode(seen), holds)?;

@@ -103,8 +103,17 @@ fn require_platform(
     let (seen, holds) = (hex::encode(fmspc), wanted.accepts(&fmspc));
     ledger.require(Reason::Fmspc, "kind of platform", wanted, seen, holds)?;
     let (ppid, wanted) = (&origin.platform.ppid, &expected.platform);
-    let holds = ppid.as_slice().try_into().is_ok_and(|id| wanted.accepts(&id));
-    ledger.require(Reason::Platform, "platform", wanted, hex::encode(ppid), holds)?;
+    let holds = ppid
+        .as_slice()
+        .try_into()
+        .is_ok_and(|id| wanted.accepts(&id));
+    ledger.require(
+        Reason::Platform,
+        "platform",
+        wanted,
+        hex::encode(ppid),
+        holds,
+    )?;
     let mut require = |reason, name, wanted: Flag, seen| {
         let (text, holds) = match seen {
             PckCertFlag::True => ("on", wanted.accepts(true)),
@@ -116,7 +125,12 @@ fn require_platform(
     let (reason, name) = (Reason::PlatformSmt, "platform SMT");
     require(reason, name, expected.platform_smt, pck.smt_enabled)?;
     let (reason, name) = (Reason::PlatformDynamic, "packages can be added");
-    require(reason, name, expected.platform_dynamic, pck.dynamic_platform)?;
+    require(
+        reason,
+        name,
+        expected.platform_dynamic,
+        pck.dynamic_platform,
+    )?;
     let (reason, name) = (Reason::PlatformCachedKeys, "root keys at Intel");
     require(reason, name, expected.platform_cached_keys, pck.cached_keys)
 }
@@ -135,5 +149,11 @@ fn require_module(
     ledger.require(reason, name, wanted, seen, holds)?;
     let (bits, wanted) = (quote.seam_attributes(), expected.seam_attributes);
     let (reason, name) = (Reason::SeamAttributes, "attributes of the TDX module");
-    ledger.require(reason, name, wanted, format!("0x{bits:x}"), wanted.accepts(bits))
+    ledger.require(
+        reason,
+        name,
+        wanted,
+        format!("0x{bits:x}"),
+        wanted.accepts(bits),
+    )
 }

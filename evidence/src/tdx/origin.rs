@@ -109,9 +109,24 @@ fn require_not_revoked(
     let (of_root, of_issuer) = (&collateral.root_ca_crl, &collateral.pck_crl);
     for (reason, name, certificate, list) in [
         (Reason::KeyRevoked, "PCK", pck, of_issuer),
-        (Reason::IntermediateRevoked, "PCK authority", issuer, of_root),
-        (Reason::SignerRevoked, "signer of the TCB info", signer, of_root),
-        (Reason::SignerRevoked, "signer of the identity", other, of_root),
+        (
+            Reason::IntermediateRevoked,
+            "PCK authority",
+            issuer,
+            of_root,
+        ),
+        (
+            Reason::SignerRevoked,
+            "signer of the TCB info",
+            signer,
+            of_root,
+        ),
+        (
+            Reason::SignerRevoked,
+            "signer of the identity",
+            other,
+            of_root,
+        ),
     ] {
         let revoked = certificate.is_on(list);
         let seen = if revoked { "revoked" } else { "not on it" };

@@ -34,21 +34,25 @@ pub(super) fn require(
     let (seen, holds) = (format!("0x{xfam:x}"), wanted.accepts(xfam));
     ledger.require(Reason::Xfam, "processor features", wanted, seen, holds)?;
     let (index, wanted) = (quote.vm_index(), expected.vm_index);
-    let seen = index.map_or_else(|| "not in this report".to_owned(), |index| index.to_string());
+    let seen = index.map_or_else(
+        || "not in this report".to_owned(),
+        |index| index.to_string(),
+    );
     let holds = wanted.accepts(index);
     ledger.require(Reason::VmIndex, "partition", wanted, seen, holds)?;
     require_nothing_else(ledger, expected, quote)
 }
 
-fn require_attributes(
-    ledger: &mut Ledger,
-    x: &Expected,
-    quote: &Quote,
-) -> Result<(), Rejection> {
+fn require_attributes(ledger: &mut Ledger, x: &Expected, quote: &Quote) -> Result<(), Rejection> {
     let seen = quote.td_attributes();
     for (reason, name, wanted, seen) in [
         (Reason::Debug, "debug", x.debug, seen.is_under_debug()),
-        (Reason::Profiling, "profiling", x.profiling, seen.is_profiled()),
+        (
+            Reason::Profiling,
+            "profiling",
+            x.profiling,
+            seen.is_profiled(),
+        ),
         (
             Reason::SingleStepDefense,
             "single-step defense",

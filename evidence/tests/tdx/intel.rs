@@ -268,7 +268,14 @@ impl Spec {
 
     fn signer(&self) -> Vec<u8> {
         let validity = (NOW - 100 * DAY, NOW + 100 * DAY);
-        certificate("Signer", Key::Signer, "Root", self.signer_issuer, validity, &[])
+        certificate(
+            "Signer",
+            Key::Signer,
+            "Root",
+            self.signer_issuer,
+            validity,
+            &[],
+        )
     }
 
     /// Intel SGX PCK Certificate and CRL Profile specification, "SGX Extensions".
@@ -297,7 +304,14 @@ impl Spec {
         let sgx = [0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01];
         let extension = extension(&sgx, false, &tlv(0x30, &entries.concat()));
         let issuer = self.pck_issuer;
-        certificate("PCK", Key::Pck, "Authority", issuer, self.pck_validity, &extension)
+        certificate(
+            "PCK",
+            Key::Pck,
+            "Authority",
+            issuer,
+            self.pck_validity,
+            &extension,
+        )
     }
 
     /// A revocation list, version 2 (RFC 5280, 5).
@@ -329,12 +343,26 @@ impl Spec {
 
 /// The root, valid for ever.
 pub(crate) fn root() -> Vec<u8> {
-    certificate("Root", Key::Root, "Root", Key::Root, (0, 4_000_000_000), &ca())
+    certificate(
+        "Root",
+        Key::Root,
+        "Root",
+        Key::Root,
+        (0, 4_000_000_000),
+        &ca(),
+    )
 }
 
 fn authority() -> Vec<u8> {
     let validity = (NOW - 1000 * DAY, NOW + 1000 * DAY);
-    certificate("Authority", Key::Authority, "Root", Key::Root, validity, &ca())
+    certificate(
+        "Authority",
+        Key::Authority,
+        "Root",
+        Key::Root,
+        validity,
+        &ca(),
+    )
 }
 
 /// Basic constraints of an authority.
@@ -385,7 +413,10 @@ fn signing(key: Key) -> SigningKey {
 }
 
 fn point(key: Key) -> Vec<u8> {
-    let point = signing(key).verifying_key().as_affine().to_sec1_point(false);
+    let point = signing(key)
+        .verifying_key()
+        .as_affine()
+        .to_sec1_point(false);
     point.as_bytes().to_vec()
 }
 
@@ -408,7 +439,10 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 
 /// ecdsa-with-SHA256.
 fn algorithm() -> Vec<u8> {
-    tlv(0x30, &tlv(0x06, &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]))
+    tlv(
+        0x30,
+        &tlv(0x06, &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]),
+    )
 }
 
 fn name(common: &str) -> Vec<u8> {

@@ -43,10 +43,15 @@ impl Case {
 pub(crate) fn simulated(change: impl FnOnce(&mut Spec)) -> Case {
     let mut spec = Spec::new();
     change(&mut spec);
+    let root = Root::simulated(&intel::root()).unwrap();
+    case(spec.evidence(), root)
+}
+
+fn case(evidence: Evidence, root: Root) -> Case {
     Case {
-        evidence: spec.evidence(),
+        evidence,
         expected: Expected {
-            root: Root::simulated(&intel::root()).unwrap(),
+            root,
             collateral_age: CollateralAge::AtMost { secs: 2 * DAY },
             tcb_floor: TcbStatus::UpToDate,
             advisories: Advisories::Only(Vec::new()),
@@ -121,13 +126,12 @@ impl Real {
     pub(crate) fn case(&self) -> Case {
         let quote = Quote::parse(self.quote).unwrap();
         let [rtmr0, rtmr1, rtmr2, rtmr3] = quote.rtmrs().map(Accept::Exactly);
-        let mut case = simulated(|_| {}).at(self.now);
-        case.evidence = Evidence {
+        let evidence = Evidence {
             quote: self.quote.to_vec(),
             collateral: Collateral::from_json(self.collateral).unwrap(),
         };
-        case.expecting(|x| {
-            x.root = Root::intel().unwrap();
+        let case = case(evidence, Root::intel().unwrap());
+        case.at(self.now).expecting(|x| {
             x.collateral_age = CollateralAge::Any;
             x.evaluation_minimum = 17;
             x.fmspc = Accept::Any;
