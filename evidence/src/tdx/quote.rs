@@ -122,7 +122,7 @@ pub enum QuoteError {
 
 impl TdReportKind {
     /// Bytes of the report.
-    pub const fn len(self) -> usize {
+    const fn report_len(self) -> usize {
         match self {
             Self::V1_0 => 584,
             Self::V1_5 => 648,
@@ -164,7 +164,7 @@ impl Quote {
         let version = parse_header(&mut reader)?;
         let body = parse_body_kind(&mut reader, version)?;
         let body_at = bytes.len() - reader.0.len();
-        reader.take(body.len(), "TD report")?;
+        reader.take(body.report_len(), "TD report")?;
         let length = reader.u32("signature data")?;
         let signature = SignatureData::parse(reader.part(length, "signature data")?)?;
         if let Some(at) = reader.0.iter().position(|byte| *byte != 0) {
@@ -187,7 +187,7 @@ impl Quote {
     /// Header and TD report, which the signature is over. They identify the quote;
     /// what follows them does not.
     pub fn signed_bytes(&self) -> &[u8] {
-        let end = self.body_at + self.body.len();
+        let end = self.body_at + self.body.report_len();
         self.bytes.get(..end).unwrap_or_default()
     }
 
@@ -401,8 +401,8 @@ fn parse_body_kind(reader: &mut Reader<'_>, version: u16) -> Result<TdReportKind
     let Some(kind) = TdReportKind::from_body_type(body_type) else {
         return Err(QuoteError::BodyType(body_type));
     };
-    if usize::try_from(length) != Ok(kind.len()) {
-        return Err(QuoteError::BodyLength(length, kind.len()));
+    if usize::try_from(length) != Ok(kind.report_len()) {
+        return Err(QuoteError::BodyLength(length, kind.report_len()));
     }
     Ok(kind)
 }

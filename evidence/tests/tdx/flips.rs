@@ -10,6 +10,9 @@ use proptest::prelude::{any, prop, proptest};
 
 use crate::world::{Case, V4, V5, V5_EXTENDED};
 
+/// A part of collateral.
+type Part = fn(&mut Case) -> &mut Vec<u8>;
+
 /// A real case whose every byte counts: a version 4 quote ends before its padding.
 fn end(case: &Case) -> usize {
     let quote = &case.evidence.quote;
@@ -64,7 +67,7 @@ fn flipped_collateral_is_refused() {
     let case = V4.case();
     // Every byte of the signatures, every 7th of what they are over; a prime, so
     // that each place of a line of hex is met.
-    let parts: [(fn(&mut Case) -> &mut Vec<u8>, usize); 4] = [
+    let parts: [(Part, usize); 4] = [
         (|case| &mut case.evidence.collateral.tcb_info_signature, 1),
         (
             |case| &mut case.evidence.collateral.qe_identity_signature,
@@ -159,36 +162,21 @@ fn a_wrong_length_anywhere_inside_is_refused() {
 #[test]
 fn oversized_collateral_is_refused() {
     let big = evidence::tdx::COLLATERAL_PART_MAX + 1;
-    let breaks: [fn(&mut Case, usize); 6] = [
-        |case, big| case.evidence.collateral.root_ca_crl.resize(big, 0),
-        |case, big| case.evidence.collateral.pck_crl.resize(big, 0),
-        |case, big| case.evidence.collateral.tcb_info.push_str(&" ".repeat(big)),
-        |case, big| {
-            case.evidence
-                .collateral
-                .qe_identity
-                .push_str(&" ".repeat(big))
-        },
-        |case, big| {
-            case.evidence
-                .collateral
-                .tcb_info_issuer_chain
-                .push_str(&"\n".repeat(big))
-        },
-        |case, big| {
-            case.evidence
-                .collateral
-                .qe_identity_issuer_chain
-                .push_str(&"\n".repeat(big))
-        },
-    ];
-    for broken in breaks {
+    for part in 0..6 {
         let mut case = V4.case();
-        broken(&mut case, big);
-        assert_eq!(
-            case.verify().unwrap_err().reason,
-            Reason::CollateralUnreadable
-        );
+        let collateral = &mut case.evidence.collateral;
+        match part {
+            0 => collateral.root_ca_crl.resize(big, 0),
+            1 => collateral.pck_crl.resize(big, 0),
+            2 => collateral.tcb_info.push_str(&" ".repeat(big)),
+            3 => collateral.qe_identity.push_str(&" ".repeat(big)),
+            4 => collateral.tcb_info_issuer_chain.push_str(&"\n".repeat(big)),
+            _ => collateral
+                .qe_identity_issuer_chain
+                .push_str(&"\n".repeat(big)),
+        }
+        let refused = case.verify().unwrap_err();
+        assert_eq!(refused.reason, Reason::CollateralUnreadable);
     }
 }
 

@@ -321,7 +321,10 @@ fn edited(change: fn(&mut evidence::tdx::Evidence)) -> Case {
 
 const NOT_THIS: Accept<[u8; 48]> = Accept::Exactly([0xff; 48]);
 
-const BREAKS: &[(Reason, fn() -> Case)] = &[
+/// Evidence with one thing broken.
+type Break = fn() -> Case;
+
+const BREAKS: &[(Reason, Break)] = &[
     // Form.
     (Reason::Unreadable, || edited(|e| e.quote.clear())),
     (Reason::Unreadable, || edited(|e| e.quote.push(1))),
@@ -355,7 +358,7 @@ const BREAKS: &[(Reason, fn() -> Case)] = &[
         edited(|e| e.collateral.pck_crl.clear())
     }),
     (Reason::CollateralUnreadable, || {
-        edited(|e| drop(e.collateral.tcb_info_signature.pop()))
+        edited(|e| e.collateral.tcb_info_signature.truncate(63))
     }),
     (Reason::CollateralUnreadable, || {
         edited(|e| e.collateral.qe_identity_signature.push(0))
