@@ -1,8 +1,8 @@
 //! The list of checks while it grows. A check that does not hold ends it.
 
-use core::fmt::Display;
+use core::fmt::{Debug, Display};
 
-use crate::{Check, Reason, Rejection};
+use crate::{Check, Rejection};
 
 /// The checks that passed so far, in order.
 #[derive(Default)]
@@ -10,14 +10,14 @@ pub(crate) struct Ledger(Vec<Check>);
 
 impl Ledger {
     /// Notes a check that holds, or ends the list with it.
-    pub(crate) fn require(
+    pub(crate) fn require<R: Debug>(
         &mut self,
-        reason: Reason,
+        reason: R,
         name: &'static str,
         expected: impl Display,
         seen: impl Display,
         holds: bool,
-    ) -> Result<(), Rejection> {
+    ) -> Result<(), Rejection<R>> {
         if !holds {
             return Err(self.refuse(reason, name, expected, seen));
         }
@@ -31,13 +31,13 @@ impl Ledger {
     }
 
     /// Ends the list with a check that does not hold.
-    pub(crate) fn refuse(
+    pub(crate) fn refuse<R: Debug>(
         &mut self,
-        reason: Reason,
+        reason: R,
         name: &'static str,
         expected: impl Display,
         seen: impl Display,
-    ) -> Rejection {
+    ) -> Rejection<R> {
         let mut checks = core::mem::take(&mut self.0);
         checks.push(Check::new(name, expected, seen));
         Rejection { reason, checks }

@@ -15,6 +15,8 @@ mod reason;
 mod roots;
 mod signature;
 mod snp;
+#[cfg(feature = "tdx")]
+pub mod tdx;
 mod timestamp;
 mod verdict;
 

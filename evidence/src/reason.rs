@@ -17,6 +17,9 @@ macro_rules! reasons {
     };
 }
 
+#[cfg(feature = "tdx")]
+pub(crate) use reasons;
+
 reasons! {
     /// The report is not a report.
     Unreadable,

@@ -20,9 +20,9 @@ use crate::{
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Verified {
+pub struct Verified<C = Claims> {
     checks: Vec<Check>,
-    claims: Claims,
+    claims: C,
 }
 
 /// What verified evidence says, typed.
@@ -69,8 +69,8 @@ pub struct Claims {
     pub report_version: u32,
 }
 
-impl Verified {
-    pub(crate) const fn new(checks: Vec<Check>, claims: Claims) -> Self {
+impl<C> Verified<C> {
+    pub(crate) const fn new(checks: Vec<Check>, claims: C) -> Self {
         Self { checks, claims }
     }
 
@@ -80,10 +80,12 @@ impl Verified {
     }
 
     /// What the evidence says.
-    pub const fn claims(&self) -> &Claims {
+    pub const fn claims(&self) -> &C {
         &self.claims
     }
+}
 
+impl Verified {
     /// Whether a simulated root signed: then nothing is confidential.
     pub fn is_simulated(&self) -> bool {
         self.claims.class == RootClass::Simulated
@@ -93,9 +95,9 @@ impl Verified {
 /// Evidence that did not pass, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .checks.last().map_or_else(|| format!("{reason:?}"), ToString::to_string))]
-pub struct Rejection {
+pub struct Rejection<R: core::fmt::Debug = Reason> {
     /// Why.
-    pub reason: Reason,
+    pub reason: R,
     /// Every check in order; the last one is the one that failed.
     pub checks: Vec<Check>,
 }

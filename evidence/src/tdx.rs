@@ -1,0 +1,86 @@
+#![doc = include_str!("../docs/tdx.md")]
+
+mod attributes;
+mod chain;
+mod claims;
+mod collateral;
+mod expected;
+mod freshness;
+mod identity;
+mod machine;
+mod origin;
+mod promises;
+mod quote;
+mod reason;
+mod root;
+mod vendor;
+
+pub use attributes::TdAttributes;
+pub use claims::Claims;
+pub use collateral::{COLLATERAL_PART_MAX, Collateral, CollateralError};
+pub use expected::{
+    Advisories, Bits, Bound, CollateralAge, ConfigId, Expected, TcbStatus, VmIndex,
+};
+pub use quote::{QUOTE_MAX, Quote, QuoteError, TdReportKind};
+pub use reason::Reason;
+pub use root::{Root, RootError};
+
+use crate::Timestamp;
+use crate::ledger::Ledger;
+
+/// A quote that passed every check. As [`crate::Verified`], nobody outside can
+/// make one.
+/// ```compile_fail,E0451
+/// # fn forge(claims: evidence::tdx::Claims) {
+/// let forged: evidence::tdx::Verified = evidence::Verified { checks: Vec::new(), claims };
+/// # }
+/// ```
+pub type Verified = crate::Verified<Claims>;
+
+/// A quote that did not pass, with the reason.
+pub type Rejection = crate::Rejection<Reason>;
+
+/// What a guest gives as proof, with what is needed to check it; every byte of it
+/// comes from the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// The quote, version 4 or 5 if it is one.
+    pub quote: Vec<u8>,
+    /// Collateral for the platform that gave it.
+    pub collateral: Collateral,
+}
+
+/// Checks `evidence` against everything in `expected` at the time `now`.
+///
+/// # Errors
+/// A [`Rejection`] that names the first check that failed and carries all
+/// checks up to it.
+pub fn verify(
+    evidence: &Evidence,
+    expected: &Expected,
+    now: Timestamp,
+) -> Result<Verified, Rejection> {
+    let mut ledger = Ledger::default();
+
+    // Form: everything below reads this quote and no other bytes.
+    let quote = match Quote::parse(&evidence.quote) {
+        Ok(quote) => quote,
+        Err(error) => {
+            return Err(ledger.refuse(Reason::Unreadable, "quote", "a quote of a TD", error));
+        }
+    };
+    let seen = format!("version {}, {} report", quote.version(), quote.kind());
+    ledger.pass("quote", "a quote of a TD", seen);
+    promises::require_always(&mut ledger, &quote)?;
+
+    // What it is checked with, who signed, which machine that is, what the TD
+    // promises, and what it runs.
+    let collateral = freshness::require(&mut ledger, &evidence.collateral, expected, now)?;
+    let origin = origin::require(&mut ledger, evidence, &quote, &collateral, expected, now)?;
+    let tcb = machine::require(&mut ledger, expected, &quote, &origin)?;
+    promises::require(&mut ledger, expected, &quote)?;
+    identity::require(&mut ledger, expected, &quote)?;
+
+    let claims = Claims::new(expected, &quote, &origin, tcb);
+    Ok(crate::Verified::new(ledger.finish(), claims))
+}

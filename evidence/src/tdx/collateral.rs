@@ -1,0 +1,173 @@
+//! What is needed to check a quote: Intel's word on TCBs, on quoting enclaves
+//! and on revoked keys, as Intel's provisioning service (PCS, API version 4) or
+//! a cache of it (PCCS) hands it out. It is given, never fetched.
+
+use core::str::FromStr as _;
+
+use dcap_qvl::{QeIdentity, QuoteCollateralV3, TcbInfo};
+use x509_cert::crl::CertificateList;
+use x509_cert::der::{DateTime, Decode as _};
+
+use super::chain::{self, Certificate};
+use crate::Timestamp;
+
+/// Longest TCB info, identity or list we read. Real ones have up to 6 kB; lists
+/// grow with each revoked key.
+pub const COLLATERAL_PART_MAX: usize = 512 * 1024;
+
+/// Collateral for one kind of platform. Nothing about it is verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collateral {
+    /// TCB levels of this kind of platform: the member `tcbInfo`, exactly as signed.
+    pub tcb_info: String,
+    /// Signature over it: r ‖ s, 64 bytes.
+    pub tcb_info_signature: Vec<u8>,
+    /// Certificates of the key that signed it, PEM, leaf first.
+    pub tcb_info_issuer_chain: String,
+    /// Identity of the quoting enclave: the member `enclaveIdentity`, exactly as
+    /// signed.
+    pub qe_identity: String,
+    /// Signature over it: r ‖ s, 64 bytes.
+    pub qe_identity_signature: Vec<u8>,
+    /// Certificates of the key that signed it, PEM, leaf first.
+    pub qe_identity_issuer_chain: String,
+    /// The root's revocation list, DER.
+    pub root_ca_crl: Vec<u8>,
+    /// The revocation list of the authority that signs platforms' keys, DER.
+    pub pck_crl: Vec<u8>,
+}
+
+/// Why text is not collateral.
+#[derive(Debug, thiserror::Error)]
+pub enum CollateralError {
+    /// Longer than all parts together may be.
+    #[error("longer than {MAX} bytes", MAX = 4 * COLLATERAL_PART_MAX)]
+    TooLong,
+    /// Not JSON of this form.
+    #[error("not collateral as JSON")]
+    Form(#[source] serde_json::Error),
+}
+
+/// A part of collateral that cannot be read, or not as what it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unreadable(pub(super) &'static str);
+
+/// When a part was made and when it is replaced.
+#[derive(Clone, Copy)]
+pub(super) struct Dates {
+    pub(super) part: &'static str,
+    pub(super) made: Timestamp,
+    pub(super) replaced: Timestamp,
+}
+
+/// Collateral whose form is right.
+pub(super) struct Read {
+    pub(super) tcb_info: TcbInfo,
+    pub(super) tcb_info_signature: [u8; 64],
+    pub(super) tcb_signer: Certificate,
+    pub(super) qe_identity: QeIdentity,
+    pub(super) qe_identity_signature: [u8; 64],
+    pub(super) qe_signer: Certificate,
+    pub(super) root_ca_crl: CertificateList,
+    pub(super) pck_crl: CertificateList,
+    /// The parts that Intel makes anew all the time, and the root's list, made
+    /// once a year.
+    pub(super) dates: [Dates; 3],
+    pub(super) root_dates: Dates,
+}
+
+impl Collateral {
+    /// From the JSON that clients of these services write: one object with these
+    /// fields' names, bytes in hex. Other members are ignored; a quote carries the
+    /// certificates of its own key.
+    ///
+    /// # Errors
+    /// When the text is too long or not of this form.
+    pub fn from_json(text: &[u8]) -> Result<Self, CollateralError> {
+        if text.len() > 4 * COLLATERAL_PART_MAX {
+            return Err(CollateralError::TooLong);
+        }
+        let read: QuoteCollateralV3 =
+            serde_json::from_slice(text).map_err(CollateralError::Form)?;
+        Ok(Self {
+            tcb_info: read.tcb_info,
+            tcb_info_signature: read.tcb_info_signature,
+            tcb_info_issuer_chain: read.tcb_info_issuer_chain,
+            qe_identity: read.qe_identity,
+            qe_identity_signature: read.qe_identity_signature,
+            qe_identity_issuer_chain: read.qe_identity_issuer_chain,
+            root_ca_crl: read.root_ca_crl,
+            pck_crl: read.pck_crl,
+        })
+    }
+
+    pub(super) fn read(&self) -> Result<Read, Unreadable> {
+        let tcb_info: TcbInfo = json(&self.tcb_info, "TCB info")?;
+        let qe_identity: QeIdentity = json(&self.qe_identity, "quoting enclave's identity")?;
+        let root_ca_crl = list(&self.root_ca_crl, "root's revocation list")?;
+        let pck_crl = list(&self.pck_crl, "PCK revocation list")?;
+        let identity = "quoting enclave's identity";
+        let dates = [
+            dates("TCB info", &tcb_info.issue_date, &tcb_info.next_update)?,
+            dates(identity, &qe_identity.issue_date, &qe_identity.next_update)?,
+            dates_of("PCK revocation list", &pck_crl)?,
+        ];
+        let root_dates = dates_of("root's revocation list", &root_ca_crl)?;
+        let unreadable = |name| move || Unreadable(name);
+        let name = "TCB info's signature";
+        let tcb_info_signature = self.tcb_info_signature.as_slice().try_into();
+        let tcb_info_signature = tcb_info_signature.map_err(|_| Unreadable(name))?;
+        let name = "signature of the quoting enclave's identity";
+        let qe_identity_signature = self.qe_identity_signature.as_slice().try_into();
+        let qe_identity_signature = qe_identity_signature.map_err(|_| Unreadable(name))?;
+        Ok(Read {
+            tcb_info,
+            tcb_info_signature,
+            tcb_signer: chain::leaf(&self.tcb_info_issuer_chain)
+                .ok_or_else(unreadable("certificates of the TCB info"))?,
+            qe_identity,
+            qe_identity_signature,
+            qe_signer: chain::leaf(&self.qe_identity_issuer_chain)
+                .ok_or_else(unreadable("certificates of the quoting enclave's identity"))?,
+            root_ca_crl,
+            pck_crl,
+            dates,
+            root_dates,
+        })
+    }
+}
+
+fn json<T: serde::de::DeserializeOwned>(text: &str, name: &'static str) -> Result<T, Unreadable> {
+    let read = (text.len() <= COLLATERAL_PART_MAX).then(|| serde_json::from_str(text).ok());
+    read.flatten().ok_or(Unreadable(name))
+}
+
+fn list(der: &[u8], name: &'static str) -> Result<CertificateList, Unreadable> {
+    let read = (der.len() <= COLLATERAL_PART_MAX).then(|| CertificateList::from_der(der).ok());
+    read.flatten().ok_or(Unreadable(name))
+}
+
+/// A list that does not say when it is replaced is not one we read.
+fn dates_of(part: &'static str, list: &CertificateList) -> Result<Dates, Unreadable> {
+    let list = &list.tbs_cert_list;
+    let next = list.next_update.ok_or(Unreadable(part))?;
+    Ok(Dates {
+        part,
+        made: chain::seconds(list.this_update),
+        replaced: chain::seconds(next),
+    })
+}
+
+fn dates(part: &'static str, made: &str, replaced: &str) -> Result<Dates, Unreadable> {
+    Ok(Dates {
+        part,
+        made: date(made, part)?,
+        replaced: date(replaced, part)?,
+    })
+}
+
+/// Intel writes `2026-10-08T00:09:46Z` and nothing else.
+fn date(text: &str, name: &'static str) -> Result<Timestamp, Unreadable> {
+    let time = DateTime::from_str(text).map_err(|_| Unreadable(name))?;
+    Ok(Timestamp::from_secs(time.unix_duration().as_secs()))
+}
