@@ -13,6 +13,8 @@ SHELL := bash
 cluster_dir := e2e/cluster
 world := target/world
 musl := x86_64-unknown-linux-musl
+# What a customer need not carry, and tests must.
+features := --features evidence/tdx,evidence/launch
 # C code compiled to wasm32 (secp256k1) needs clang, which knows the target.
 wasm_env := CC_wasm32_unknown_unknown=clang AR_wasm32_unknown_unknown=llvm-ar
 wasm_env += RUSTFLAGS='--cfg getrandom_backend="wasm_js"'
@@ -46,10 +48,10 @@ fmt:
 	@cargo fmt --all --check && echo 'fmt        formatted'
 
 clippy:
-	@cargo clippy --quiet --locked --workspace --all-targets -- --deny warnings && echo 'clippy     no warnings'
+	@cargo clippy --quiet --locked --workspace --all-targets $(features) -- --deny warnings && echo 'clippy     no warnings'
 
 unit:
-	@cargo test --quiet --locked --workspace --exclude e2e
+	@cargo test --quiet --locked --workspace --exclude e2e $(features)
 
 # Every parser of evidence, for a bounded time, from the kept corpus.
 fuzz:
@@ -57,7 +59,7 @@ fuzz:
 
 # The pure crates build for the browser, with the portable signature backend.
 wasm: targets
-	@$(wasm_env) cargo check --quiet --locked --target wasm32-unknown-unknown --target-dir target/wasm -p evidence -p job -p dvm -p crds && echo 'wasm       evidence, job, dvm and crds build for wasm32-unknown-unknown'
+	@$(wasm_env) cargo check --quiet --locked --target wasm32-unknown-unknown --target-dir target/wasm --features evidence/tdx -p evidence -p job -p dvm -p crds && echo 'wasm       evidence, job, dvm and crds build for wasm32-unknown-unknown'
 
 deny:
 	@$(cluster_dir)/deny.sh
