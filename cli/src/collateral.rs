@@ -88,7 +88,8 @@ pub(crate) struct Missing {
 /// Collateral for one run.
 pub(crate) struct Collateral {
     store: Store,
-    throttle: Throttle,
+    /// Nothing when there is no place to keep it: then nobody is asked.
+    throttle: Option<Throttle>,
     reach: Reach,
     pace: Pace,
     /// What was asked for in this run: nothing is asked for twice.
@@ -96,15 +97,15 @@ pub(crate) struct Collateral {
 }
 
 impl Collateral {
-    /// Kept in `dir`, fetched as `reach` says.
-    pub(crate) fn new(dir: &Path, reach: Reach) -> Self {
+    /// Kept in `dir`, if there is such a place, and fetched as `reach` says.
+    pub(crate) fn new(dir: Option<&Path>, reach: Reach) -> Self {
         Self::with_pace(dir, reach, Pace::VENDOR)
     }
 
-    fn with_pace(dir: &Path, reach: Reach, pace: Pace) -> Self {
+    fn with_pace(dir: Option<&Path>, reach: Reach, pace: Pace) -> Self {
         Self {
             store: Store::new(dir),
-            throttle: Throttle::new(dir, pace.between),
+            throttle: dir.map(|dir| Throttle::new(dir, pace.between)),
             reach,
             pace,
             asked: RefCell::default(),
@@ -149,6 +150,11 @@ impl Collateral {
         };
         let missing =
             |why: &dyn std::fmt::Display| self.missing(item, &format!("{}: {why}", address.name()));
+        let Some(throttle) = &self.throttle else {
+            return Err(missing(
+                &"not asked: there is no place to keep its turns, name one with --state",
+            ));
+        };
         if !self.may_ask(item) {
             return Err(missing(&"not asked again in this run"));
         }
@@ -158,7 +164,7 @@ impl Collateral {
         let mut outage = None;
         for tries in 1..=self.pace.tries {
             let left = ends.saturating_duration_since(tokio::time::Instant::now());
-            match self.throttle.take(&address.name(), unix_ms(), left) {
+            match throttle.take(&address.name(), unix_ms(), left) {
                 Ok(Turn::In(wait)) => self.wait(teller, address, wait, outage.as_ref()).await,
                 Ok(Turn::TooLate(wait)) => {
                     let seconds = wait.as_secs();
@@ -181,7 +187,11 @@ impl Collateral {
                 server: address.name(),
                 url: address.of(item),
             });
-            match server.get(item).await {
+            let answer = server.get(item).await;
+            // A slow answer moves the next turn: what counts is when they asked last.
+            let left = throttle.leave_alone(&address.name(), unix_ms(), self.pace.between);
+            left.map_err(|error| missing(&format!("{error:#}")))?;
+            match answer {
                 Ok(bytes) => {
                     let unfit = |unfit| missing(&format!("it sent what is not one: {unfit}"));
                     let made_at = item.verify(&bytes, trust, now).map_err(unfit)?;
@@ -195,7 +205,7 @@ impl Collateral {
                 }
                 Err(failed) if failed.may_pass() => {
                     let alone = self.alone(&failed, tries);
-                    let kept = self.throttle.leave_alone(&address.name(), unix_ms(), alone);
+                    let kept = throttle.leave_alone(&address.name(), unix_ms(), alone);
                     kept.map_err(|error| missing(&format!("{error:#}")))?;
                     outage = Some(failed);
                 }

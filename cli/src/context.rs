@@ -22,10 +22,9 @@ pub(crate) struct Context<'t> {
 impl<'t> Context<'t> {
     /// For one command.
     pub(crate) fn new(settings: Settings, teller: &'t Teller) -> Self {
-        // Without a home nothing can be kept; what wants to keep something says so.
-        let dir = settings.state().unwrap_or_default().join("collateral");
+        let dir = settings.state().ok().map(|state| state.join("collateral"));
         Self {
-            collateral: Collateral::new(&dir, settings.reach.clone()),
+            collateral: Collateral::new(dir.as_deref(), settings.reach.clone()),
             settings,
             teller,
             job: RefCell::new(None),

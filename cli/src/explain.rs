@@ -126,7 +126,9 @@ fn does_not(subject: Option<Subject>) -> Vec<&'static str> {
         "Physical attacks: who can open the machine is outside of what AMD protects against. See the attacks below.",
         "That the workload is right or harmless: it is the program that was offered, and does what it does with your data.",
         "Side channels: timing, memory access patterns, sizes and power are seen by the host to some degree.",
-        "What is not known yet: breaks of processor or firmware that no revocation and no TCB floor of yours covers.",
+        "Soundness of the processor: what is broken and not revoked still signs. On EPYC Milan, researchers reported in \
+         2026, software alone extracts the seed of all attestation keys (arXiv 2605.12990): then evidence for any \
+         firmware can be forged, and no floor excludes it.",
     ]);
     open
 }
@@ -142,7 +144,7 @@ const ATTACKS: [(&str, &str); 4] = [
     (
         "TEE.fail (2025)",
         "an interposer that records the DDR5 memory bus; encryption is deterministic, so keys can be read out of what \
-         is written, on SEV-SNP also with ciphertext hiding. No firmware update helps",
+         is written; shown on SGX and TDX, and on SEV-SNP with ciphertext hiding on. No firmware update helps",
     ),
     (
         "WireTap (2025)",
@@ -151,8 +153,8 @@ const ATTACKS: [(&str, &str); 4] = [
     ),
     (
         "BadRAM (2024, CVE-2024-21944)",
-        "memory modules that lie about their size; breaks SEV-SNP, and needs no interposer. AMD's firmware of the \
-         bulletin AMD-SB-3015 closes it: the check `alias check` says whether the machine ruled it out",
+        "memory modules that lie about their size, without an interposer; evidence can be forged. Newer firmware checks \
+         for it at boot: the check `alias check` says whether this machine's did",
     ),
 ];
 

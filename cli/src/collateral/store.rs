@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use evidence::{Generation, Tcb};
 use job::Timestamp;
 
@@ -23,7 +23,8 @@ const MAX_LISTS: usize = 64;
 /// What is kept.
 #[derive(Clone, Debug)]
 pub(super) struct Store {
-    dir: PathBuf,
+    /// Nothing: nothing is kept.
+    dir: Option<PathBuf>,
 }
 
 /// A file of the store, by its name.
@@ -37,15 +38,16 @@ pub(super) struct Entry {
 
 impl Store {
     /// In this directory, which need not be there.
-    pub(super) fn new(dir: &Path) -> Self {
+    pub(super) fn new(dir: Option<&Path>) -> Self {
         Self {
-            dir: dir.to_owned(),
+            dir: dir.map(Path::to_owned),
         }
     }
 
     /// Everything that bears the name of an item, in the order of names.
     pub(super) fn entries(&self) -> Vec<Entry> {
-        let Ok(files) = std::fs::read_dir(&self.dir) else {
+        let files = self.dir.as_ref().map(std::fs::read_dir);
+        let Some(Ok(files)) = files else {
             return Vec::new();
         };
         let entry = |file: std::fs::DirEntry| {
@@ -65,7 +67,7 @@ impl Store {
 
     /// The item as it is kept, if it can be read; of lists see [`Store::lists`].
     pub(super) fn read(&self, item: &Item) -> Option<Vec<u8>> {
-        read(&self.dir.join(name(item, None)), item)
+        read(&self.dir.as_ref()?.join(name(item, None)), item)
     }
 
     /// The lists that are kept, made until `now`, newest first.
@@ -89,8 +91,10 @@ impl Store {
 
     /// Keeps bytes that were verified.
     pub(super) fn keep(&self, item: &Item, made_at: Option<Timestamp>, bytes: &[u8]) -> Result<()> {
-        files::make_dir(&self.dir)?;
-        files::replace(&self.dir.join(name(item, made_at)), bytes)
+        let dir = self.dir.as_ref();
+        let dir = dir.context("failed to find a place to keep it: name one with --state")?;
+        files::make_dir(dir)?;
+        files::replace(&dir.join(name(item, made_at)), bytes)
     }
 }
 
@@ -229,7 +233,7 @@ mod tests {
     #[test]
     fn lists_are_kept_by_date_and_read_as_of_a_day() {
         let dir = std::env::temp_dir().join(format!("cdvm-store-{}", std::process::id()));
-        let store = Store::new(&dir);
+        let store = Store::new(Some(&dir));
         assert!(store.entries().is_empty() && store.read(&key()).is_none());
         let list = Item::List(Generation::Milan, Signer::Vcek);
         for day in [1_u64, 3, 2] {

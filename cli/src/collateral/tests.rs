@@ -26,13 +26,16 @@ use key_server::{Answer, KeyServer};
 
 const DAY: u64 = 86_400;
 
-/// As the vendor's, a few hundred times as fast.
+/// Milliseconds between requests, less what a busy machine takes to send one.
+const BETWEEN: u128 = 150;
+
+/// As the vendor's, fifty times as fast.
 const PACE: Pace = Pace {
-    between: Duration::from_millis(30),
+    between: Duration::from_millis(200),
     connect: Duration::from_secs(5),
-    request: Duration::from_millis(400),
+    request: Duration::from_millis(1500),
     tries: 3,
-    patience: Duration::from_secs(5),
+    patience: Duration::from_secs(20),
 };
 
 fn now() -> Timestamp {
@@ -164,7 +167,7 @@ impl Drop for Bench {
 }
 
 async fn run(dir: &Path, reach: Reach, effort: Effort, trust: &Trust) -> Ended {
-    let collateral = Collateral::with_pace(dir, reach, PACE);
+    let collateral = Collateral::with_pace(Some(dir), reach, PACE);
     let (teller, now) = (Teller::remembering(), now());
     let bytes = report();
     let report = Report::parse(&bytes).unwrap();
@@ -265,13 +268,8 @@ async fn what_is_missing_is_fetched_once_kept_and_verified_again() {
     assert_eq!(bench.server.asked(), paths);
     let server = From::Server(bench.server.url.trim_start_matches("http://").to_owned());
     assert_eq!(ended.used(), [(key(), server.clone()), (LIST, server)]);
-    // One request after the other, and people see why it takes time.
-    assert!(
-        bench.server.pauses()[0] >= 25,
-        "{:?}",
-        bench.server.pauses()
-    );
-    assert!(ended.waited("one request in"));
+    let pauses = bench.server.pauses();
+    assert!(pauses[0] >= BETWEEN, "{pauses:?}");
 
     // From now on without the server, and without a network.
     let ended = bench.offline().await;
@@ -319,7 +317,10 @@ async fn a_server_in_trouble_is_asked_again_more_and_more_slowly_and_not_for_eve
     ended.refused("signing key", "503");
     let pauses = bench.server.pauses();
     assert_eq!(pauses.len(), 2);
-    assert!(pauses[0] >= 25 && pauses[1] >= 55, "{pauses:?}");
+    assert!(
+        pauses[0] >= BETWEEN && pauses[1] >= 2 * BETWEEN,
+        "{pauses:?}"
+    );
     // The next run finds it well.
     let (_, chip) = machine();
     bench.serves(&key(), &[Answer::Body(chip.certificate().to_vec())]);
@@ -519,7 +520,8 @@ async fn two_runs_at_once_take_turns_and_ask_once() {
     let (one, two) = tokio::join!(bench.run(), bench.run());
     assert!(one.accepted && two.accepted);
     assert_eq!(bench.server.asked().len(), 2, "{:?}", bench.server.asked());
-    assert!(bench.server.pauses().iter().all(|pause| *pause >= 25));
+    // People see why it takes time.
+    assert!(one.waited("one request in") || two.waited("one request in"));
 }
 
 #[tokio::test]
@@ -536,7 +538,7 @@ async fn for_other_machines_nothing_is_asked_or_said() {
 #[tokio::test]
 async fn other_machines_cannot_make_this_one_ask_without_end() {
     let bench = Bench::new().await;
-    let collateral = Collateral::with_pace(&bench.dir, bench.reach(), PACE);
+    let collateral = Collateral::with_pace(Some(&bench.dir), bench.reach(), PACE);
     let item = |chip: u8| Item::Key {
         generation: Generation::Genoa,
         chip: vec![chip; 64],

@@ -56,16 +56,9 @@ pub(crate) fn rows(news: &News, detail: Detail) -> Vec<Row> {
         News::Collateral(used) => timed("collateral", collateral::used(used)),
         News::Missing(missing) => Row::Plain(label("collateral", &collateral::missing(missing))),
         News::Exported { items, bytes, path } => {
-            let (items, size) = (counted(*items, "item"), size(*bytes));
-            timed(
-                "collateral",
-                format!("{items}, {size}, written to {}", path.display()),
-            )
+            timed("collateral", collateral::exported(*items, *bytes, path))
         }
-        News::Imported { items } => {
-            let items = counted(*items, "item");
-            timed("collateral", format!("{items} verified and kept"))
-        }
+        News::Imported { items } => timed("collateral", collateral::imported(*items)),
         News::Key { key, file: _ } => Row::Plain(dvm::keys::npub(*key)),
         News::Requested {
             job,

@@ -76,7 +76,7 @@ pub(super) async fn verify(
     .into_iter()
     .flatten()
     .collect();
-    let unbound = (!loose.is_empty()).then(|| News::Unbound { fields: loose });
+    let unbound = (!loose.is_empty()).then_some(News::Unbound { fields: loose });
     conclude(
         context,
         verdict,

@@ -9,7 +9,10 @@ mod blossom;
 mod collateral;
 mod failures;
 mod happy;
-#[expect(dead_code, reason = "most outages are used by the tests beside the code")]
+#[expect(
+    dead_code,
+    reason = "most outages are used by the tests beside the code"
+)]
 mod key_server;
 mod parties;
 mod refusals;

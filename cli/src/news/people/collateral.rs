@@ -1,8 +1,11 @@
 //! Collateral, and what evidence means, as lines for people. Pure.
 
-use super::Row;
+use std::path::Path;
+
+use super::{Row, counted};
 use crate::collateral::{From, Missing, Used, days_old};
 use crate::explain::Explanation;
+use crate::text::size;
 
 /// Width of a paragraph: with its mark it fits 80 columns.
 const WIDTH: usize = 74;
@@ -28,6 +31,15 @@ pub(super) fn missing(missing: &Missing) -> String {
         Some(item) => format!("no {item}: {why}"),
         None => format!("no key certificate: {why}"),
     }
+}
+
+pub(super) fn exported(items: usize, bytes: u64, path: &Path) -> String {
+    let (items, size) = (counted(items, "item"), size(bytes));
+    format!("{items}, {size}, written to {}", path.display())
+}
+
+pub(super) fn imported(items: usize) -> String {
+    format!("{} verified and kept", counted(items, "item"))
 }
 
 /// Said loudly: a verdict about a report alone passes without what makes it one
