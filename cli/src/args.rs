@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+use crate::collateral::server::DEFAULT;
 use crate::exit::EXIT_CODES;
 
 /// Give data to an algorithm without giving it to its provider: order a job, verify the machine that runs it,
@@ -44,6 +45,19 @@ pub(crate) struct Global {
     /// For development: use ws://, http:// and private addresses
     #[arg(long, global = true)]
     pub(crate) allow_plain_relays: bool,
+    /// Where certificates and revocation lists that a machine did not send are asked for: AMD's key server or a
+    /// mirror. Who runs it learns from which address which chip is asked about
+    #[arg(
+        long,
+        value_name = "URL",
+        global = true,
+        env = "CDVM_KEY_SERVER",
+        default_value = DEFAULT
+    )]
+    pub(crate) key_server: String,
+    /// Ask no key server; use what is kept (cdvm collateral)
+    #[arg(long, global = true)]
+    pub(crate) offline: bool,
     /// One JSON object per line on stdout; lines for people go to stderr
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -81,6 +95,54 @@ pub(crate) enum Command {
     Result(ResultArgs),
     /// Cancel an order
     Cancel(Cancel),
+    /// Show, bring and carry away the vendor's certificates and revocation lists
+    #[command(after_help = COLLATERAL)]
+    Collateral {
+        #[command(subcommand)]
+        command: CollateralCommand,
+    },
+}
+
+/// What `cdvm collateral --help` teaches.
+const COLLATERAL: &str = "\
+A machine's evidence is signed by its chip. To verify it takes the certificate of the chip's key, and the
+vendor's list of what it revoked. What a machine does not send is fetched from AMD's key server when it is
+needed, one request in ten seconds, and kept where jobs are kept. The key server is not trusted: everything
+is verified under the compiled-in roots, each time it is used. It does learn from which address which chip
+is asked about; --key-server names a mirror, and --offline asks nobody.
+
+To verify without a network:
+  cdvm collateral export --evidence attestation.json --output bundle.json    where there is one
+  cdvm collateral import bundle.json                                         where there is none
+  cdvm verify --offline
+
+Nothing is fetched for evidence made without hardware. Intel's collateral (TDX) is not fetched yet.";
+
+#[derive(Subcommand)]
+pub(crate) enum CollateralCommand {
+    /// What is kept, verified now, with its age
+    List,
+    /// Write it to one file for a machine without a network
+    Export(Export),
+    /// Take it from such a file; what does not verify is not taken
+    Import {
+        /// What `cdvm collateral export` wrote
+        file: PathBuf,
+    },
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Export {
+    /// Where it goes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Fetch what this evidence needs, and write that: attestation.json of a job, a report, or the guest components'
+    /// JSON; repeat it [default: all that is kept]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) evidence: Vec<PathBuf>,
+    /// Fetch chain and revocation list of these processors, and write them; repeat it
+    #[arg(long = "for", value_name = "PROCESSOR", value_parser = ["milan", "genoa", "turin"])]
+    pub(crate) generations: Vec<String>,
 }
 
 #[derive(Subcommand)]
@@ -196,24 +258,52 @@ pub(crate) struct Request {
 #[derive(ClapArgs)]
 pub(crate) struct Verify {
     /// Job, by at least six digits of its id [default: the newest]
-    #[arg(conflicts_with = "attestation")]
+    #[arg(conflicts_with_all = ["attestation", "evidence", "event"])]
     pub(crate) job: Option<String>,
-    /// Verify files instead, as they are kept of a job; nothing is contacted
-    #[arg(long, value_name = "FILE", requires = "order", requires = "offer")]
+    /// Verify a file instead, as it is kept of a job; no relay is contacted
+    #[arg(long, value_name = "FILE", requires = "order", requires = "offer", conflicts_with_all = ["evidence", "event"])]
     pub(crate) attestation: Option<PathBuf>,
-    /// The signed order
-    #[arg(long, value_name = "FILE", requires = "attestation")]
+    /// Verify a report alone: its 1184 bytes, or the guest components' JSON. It is held against what your trust file
+    /// says of any machine
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["event", "order", "offer"])]
+    pub(crate) evidence: Option<PathBuf>,
+    /// Verify a Nostr event: the gift wrap a machine sent, opened with --key, or the rumor that was in one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) event: Option<PathBuf>,
+    /// The signed order [default with --event: the one that is kept here]
+    #[arg(long, value_name = "FILE", requires = "offer")]
     pub(crate) order: Option<PathBuf>,
     /// The signed offer
-    #[arg(long, value_name = "FILE", requires = "attestation")]
+    #[arg(long, value_name = "FILE", requires = "order")]
     pub(crate) offer: Option<PathBuf>,
-    /// Verify as on this day: Unix seconds [default: now]
-    #[arg(long, value_name = "TIME", requires = "attestation")]
+    #[command(flatten)]
+    pub(crate) binding: Binding,
+    /// Verify a file as on this day: Unix seconds [default: now]
+    #[arg(long, value_name = "TIME", conflicts_with = "job")]
     pub(crate) at: Option<u64>,
+    /// Say in words what the evidence proves, and what it does not
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Show what the checks mean together, instead of each with what was expected and seen
+    #[arg(long, conflicts_with = "evidence")]
+    pub(crate) summary: bool,
     #[command(flatten)]
     pub(crate) patience: Patience,
-    #[command(flatten)]
-    pub(crate) detail: Detail,
+}
+
+/// What a report alone is held against.
+#[derive(ClapArgs)]
+pub(crate) struct Binding {
+    /// With --evidence: 64 hex digits, SHA-256 of the init data; or the word `any`
+    #[arg(long, value_name = "HEX|any", requires = "evidence")]
+    pub(crate) host_data: Option<String>,
+    /// With --evidence: 64 hex digits, the digest whose characters the guest asked to be signed; 128, the bytes; or
+    /// the word `any`
+    #[arg(long, value_name = "HEX|any", requires = "evidence")]
+    pub(crate) report_data: Option<String>,
+    /// With --evidence: a guest of this size [default: any in the trust file]
+    #[arg(long, value_name = "NUMBER", requires = "evidence")]
+    pub(crate) vcpus: Option<u32>,
 }
 
 #[derive(ClapArgs)]

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
+use crate::collateral::Collateral;
 use crate::settings::Settings;
 use crate::tell::Teller;
 
@@ -13,13 +14,17 @@ pub(crate) struct Context<'t> {
     pub(crate) settings: Settings,
     /// Tells what happens.
     pub(crate) teller: &'t Teller,
+    /// What evidence may not bring.
+    pub(crate) collateral: Collateral,
     job: RefCell<Option<PathBuf>>,
 }
 
 impl<'t> Context<'t> {
     /// For one command.
-    pub(crate) const fn new(settings: Settings, teller: &'t Teller) -> Self {
+    pub(crate) fn new(settings: Settings, teller: &'t Teller) -> Self {
+        let dir = settings.state().ok().map(|state| state.join("collateral"));
         Self {
+            collateral: Collateral::new(dir.as_deref(), settings.reach.clone()),
             settings,
             teller,
             job: RefCell::new(None),

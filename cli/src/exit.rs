@@ -20,6 +20,8 @@ pub(crate) enum Exit {
     JobFailed = 5,
     /// Nothing came in time.
     Late = 6,
+    /// What was to be verified is no evidence, event, order, offer or bundle.
+    Unreadable = 7,
     /// Ctrl-C.
     Interrupted = 130,
 }
@@ -34,6 +36,7 @@ Exit codes:
   4    the provider rejected the order
   5    the job ended without a result: workload failed, timeout, bad input, …
   6    nothing came in time
+  7    what was to be verified cannot be read
   130  interrupted";
 
 impl Exit {
@@ -71,6 +74,22 @@ impl Problem {
             meaning: meaning.into(),
             next: next.into(),
         }
+    }
+
+    /// A file that is not what it should be: nothing is known about any machine.
+    pub(crate) fn unreadable(path: &std::path::Path, error: &anyhow::Error) -> Self {
+        let what = match error.downcast_ref::<Self>() {
+            Some(problem) => problem.what.clone(),
+            None => format!("{error:#}"),
+        };
+        let what = format!("{}: {what}", path.display());
+        let meaning = "It says nothing, neither good nor bad, about any machine";
+        Self::new(
+            Exit::Unreadable,
+            what,
+            meaning,
+            "give the file as it was written",
+        )
     }
 
     /// Wrong usage: what is wrong, and what to write instead.
@@ -114,6 +133,7 @@ mod tests {
             Exit::Rejected,
             Exit::JobFailed,
             Exit::Late,
+            Exit::Unreadable,
             Exit::Interrupted,
         ] {
             let line = format!("\n  {:<3}  ", exit.code());

@@ -35,7 +35,7 @@ pub(crate) fn judge(
     match accept(attestation, order, offer, trust, now) {
         Ok(accepted) => {
             let verdict = Verdict {
-                key: accepted.key(),
+                key: Some(accepted.key()),
                 mark: Mark::of(accepted.is_simulated()),
                 checks: accepted.checks().to_vec(),
                 finding: Finding::Accepted,
@@ -48,7 +48,7 @@ pub(crate) fn judge(
             let day = date.split('T').next().unwrap_or_default();
             let source = format!("offer {:?}, signed by the provider on {day}", offer.service);
             let verdict = Verdict {
-                key: attestation.author,
+                key: Some(attestation.author),
                 // Who would accept simulated evidence reads it everywhere.
                 mark: Mark::of(trust.accepts_simulated()),
                 checks: refusal.checks,

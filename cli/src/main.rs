@@ -9,9 +9,11 @@
 mod args;
 mod cancel;
 mod clock;
+mod collateral;
 mod collect;
 mod context;
 mod exit;
+mod explain;
 mod files;
 mod judge;
 mod keys;
@@ -97,6 +99,7 @@ async fn dispatch(context: &Context<'_>, command: Command) -> Result<()> {
         Command::Watch(args) => watch::watch(context, args).await,
         Command::Result(args) => collect::step(context, args).await,
         Command::Cancel(args) => cancel::cancel(context, args).await,
+        Command::Collateral { command } => collateral::command::collateral(context, command).await,
     }
 }
 
@@ -126,14 +129,16 @@ fn interruption(context: &Context<'_>) -> Problem {
 fn teller(json: bool, command: &Command) -> Teller {
     let verbose = match command {
         Command::Offers(offers) => offers.verbose,
-        Command::Run(args::Run { detail, .. })
-        | Command::Verify(args::Verify { detail, .. })
-        | Command::Send(args::Send { detail, .. }) => detail.verbose,
+        Command::Verify(args::Verify { summary, .. }) => !summary,
+        Command::Run(args::Run { detail, .. }) | Command::Send(args::Send { detail, .. }) => {
+            detail.verbose
+        }
         Command::Key { .. }
         | Command::Request(_)
         | Command::Watch(_)
         | Command::Result(_)
-        | Command::Cancel(_) => false,
+        | Command::Cancel(_)
+        | Command::Collateral { .. } => false,
     };
     let detail = if verbose {
         people::Detail::Full
@@ -154,7 +159,8 @@ fn stdout_is_taken(command: &Command) -> bool {
         | Command::Verify(_)
         | Command::Send(_)
         | Command::Watch(_)
-        | Command::Cancel(_) => false,
+        | Command::Cancel(_)
+        | Command::Collateral { .. } => false,
     }
 }
 

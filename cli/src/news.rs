@@ -9,7 +9,10 @@ use std::path::PathBuf;
 use dvm::feedback::Status;
 use job::{Digest, JobId, Offer, PublicKey, Timestamp};
 
+use crate::collateral::item::Item;
+use crate::collateral::{Missing, Used};
 use crate::exit::Problem;
+use crate::explain::Explanation;
 use crate::verdict::{Mark, Verdict};
 
 /// One thing that happened.
@@ -43,6 +46,34 @@ pub(crate) enum News {
         /// When the evidence was checked, if that is not now.
         as_of: Option<Timestamp>,
     },
+    /// A key server is asked for something; it learns which chip it is about.
+    Asking {
+        item: Item,
+        server: String,
+        url: String,
+    },
+    /// The next request to a key server has to wait.
+    Waiting {
+        server: String,
+        seconds: u64,
+        why: String,
+    },
+    /// What the evidence did not bring, and where it came from.
+    Collateral(Box<Used>),
+    /// What the evidence did not bring, and is not to be had.
+    Missing(Box<Missing>),
+    /// Collateral was written to one file.
+    Exported {
+        items: usize,
+        bytes: u64,
+        path: PathBuf,
+    },
+    /// Collateral was taken from a file.
+    Imported { items: usize },
+    /// Fields of a report that were not compared with anything, by choice.
+    Unbound { fields: Vec<&'static str> },
+    /// What a verdict means, in words.
+    Explained(Explanation),
     /// Another machine that could be the one: it gets nothing.
     AnotherMachine { key: PublicKey, first: PublicKey },
     /// The data left, sealed to the machine.

@@ -8,6 +8,8 @@ use job::{Simulated, Trust};
 use relay::Plain;
 
 use crate::args::Global;
+use crate::collateral::Reach;
+use crate::collateral::server::Address;
 use crate::exit::{Exit, Problem};
 use crate::files;
 
@@ -24,6 +26,8 @@ pub(crate) struct Settings {
     state: Option<PathBuf>,
     /// Whether evidence made without hardware may be accepted.
     pub(crate) simulated: Simulated,
+    /// Where certificates and revocation lists may come from.
+    pub(crate) reach: Reach,
     /// Whether unencrypted and private servers are used.
     pub(crate) plain: Plain,
     /// The customer's own key, instead of a fresh one per job.
@@ -38,6 +42,8 @@ impl Settings {
             trust,
             accept_simulated,
             allow_plain_relays,
+            key_server,
+            offline,
             json: _,
             state,
             key,
@@ -48,6 +54,7 @@ impl Settings {
         } else {
             Plain::Refused
         };
+        let address = Address::new(&key_server, plain)?;
         let mut relays: Vec<String> = Vec::new();
         for url in typed {
             let url = url.trim().to_owned();
@@ -73,6 +80,11 @@ impl Settings {
                 Simulated::Accepted
             } else {
                 Simulated::Refused
+            },
+            reach: if offline {
+                Reach::Offline
+            } else {
+                Reach::Server(address)
             },
             plain,
             key,

@@ -29,6 +29,9 @@ pub(crate) fn aside(text: &str) {
 enum Stream {
     Out,
     Error,
+    /// Tests look at the news themselves.
+    #[cfg(test)]
+    Nowhere,
 }
 
 /// Tells what happens.
@@ -41,6 +44,8 @@ pub(crate) struct Teller {
     color: bool,
     /// Whether the last line gives way to the next.
     passing: Cell<bool>,
+    #[cfg(test)]
+    pub(crate) told: std::cell::RefCell<Vec<News>>,
 }
 
 impl Teller {
@@ -55,6 +60,8 @@ impl Teller {
         let terminal = match people {
             Stream::Out => std::io::stdout().is_terminal(),
             Stream::Error => std::io::stderr().is_terminal(),
+            #[cfg(test)]
+            Stream::Nowhere => false,
         };
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
@@ -65,11 +72,23 @@ impl Teller {
             terminal,
             color: terminal && !no_color,
             passing: Cell::new(false),
+            #[cfg(test)]
+            told: std::cell::RefCell::default(),
         }
+    }
+
+    /// Prints nothing and remembers what it was told.
+    #[cfg(test)]
+    pub(crate) fn remembering() -> Self {
+        let mut teller = Self::new(false, true, Detail::Summary);
+        teller.people = Stream::Nowhere;
+        teller
     }
 
     /// Tells one piece of news.
     pub(crate) fn tell(&self, news: &News) {
+        #[cfg(test)]
+        self.told.borrow_mut().push(news.clone());
         if self.json {
             let at = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
             for mut object in json::objects(news) {
@@ -140,6 +159,8 @@ impl Stream {
         let _ = match self {
             Self::Out => write_all(&mut std::io::stdout(), text),
             Self::Error => write_all(&mut std::io::stderr(), text),
+            #[cfg(test)]
+            Self::Nowhere => Ok(()),
         };
     }
 }

@@ -8,8 +8,8 @@ use job::{Check, PublicKey};
 /// What was found about one machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// The key it wants the data sealed to.
-    pub(crate) key: PublicKey,
+    /// The key it wants the data sealed to; nothing for a report alone.
+    pub(crate) key: Option<PublicKey>,
     /// What vouches for it.
     pub(crate) mark: Mark,
     /// Every check in order; the last one of a refusal failed.

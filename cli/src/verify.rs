@@ -1,52 +1,136 @@
 //! Verifying the machine: the evidence somebody sent, held against the order
 //! and the offer the customer keeps. Only here a job is committed to a machine.
 
+mod bare;
+pub(crate) mod input;
 mod later;
 
 use anyhow::{Context as _, Result};
-use job::{Attestation, Timestamp, Trust};
+use job::{Accepted, Attestation, Timestamp, Trust};
 
 use crate::args;
 use crate::clock;
+use crate::collateral::{Effort, Shown, judged};
 use crate::context::Context;
 use crate::exit::{Exit, Problem, problem_of};
-use crate::judge::{self, judge, not_sent};
+use crate::explain::{Outcome, Subject, explain};
+use crate::judge::{self, Ordered, judge, not_sent};
 use crate::line::known::Known;
 use crate::line::{Line, ending};
 use crate::news::News;
 use crate::state::commitment::{Commitment, Committed};
 use crate::state::records::Evidence;
 use crate::state::{Kept, Route, Stage, stage};
-use crate::verdict::Mark;
+use crate::verdict::{Mark, Verdict};
 
-/// `cdvm verify`.
+/// `cdvm verify`: a job's machine, or what a file holds.
 pub(crate) async fn verify(context: &Context<'_>, args: args::Verify) -> Result<()> {
     let trust = context.settings.trust()?;
+    let words = args.explain;
+    let verified = what_is_named(context, &trust, args).await;
+    if words {
+        let outcome = match &verified {
+            Ok(subject) if trust.accepts_simulated() => Some(Outcome::Simulated(*subject)),
+            Ok(subject) => Some(Outcome::Accepted(*subject)),
+            Err(error) if is_refusal(error) => Some(Outcome::Refused),
+            // Nothing was verified.
+            Err(_) => None,
+        };
+        if let Some(outcome) = outcome {
+            context.teller.tell(&News::Explained(explain(outcome)));
+        }
+    }
+    verified.map(|_| ())
+}
+
+async fn what_is_named(
+    context: &Context<'_>,
+    trust: &Trust,
+    args: args::Verify,
+) -> Result<Subject> {
     let args::Verify {
         job,
         attestation,
+        evidence,
+        event,
         order,
         offer,
+        binding,
         at,
+        explain: _,
         patience,
-        detail: _,
+        summary: _,
     } = args;
-    if let (Some(attestation), Some(order), Some(offer)) = (attestation, order, offer) {
-        let at = at.map(Timestamp::from_secs);
-        return later::files(context, &trust, &attestation, (&order, &offer), at);
+    let at = at.map(Timestamp::from_secs);
+    let papers = order.as_deref().zip(offer.as_deref());
+    match (attestation, evidence, event, papers) {
+        (Some(path), _, _, Some(papers)) => later::file(context, trust, &path, papers, at).await,
+        (_, Some(path), _, _) => bare::verify(context, trust, &path, binding, at).await,
+        (_, _, Some(path), papers) => later::event(context, trust, &path, papers, at).await,
+        (_, None, None, None) if at.is_none() => {
+            job_machine(context, trust, job.as_deref(), patience.timeout).await
+        }
+        (_, None, None, _) => {
+            let what = "--at, --order and --offer are about files";
+            let next = "name the evidence too: --attestation FILE, --event FILE or --evidence FILE";
+            Err(Problem::usage(what, next).into())
+        }
     }
+}
+
+/// The machine of a job that is kept here.
+async fn job_machine(
+    context: &Context<'_>,
+    trust: &Trust,
+    job: Option<&str>,
+    timeout: Option<u64>,
+) -> Result<Subject> {
     let state = context.settings.state()?;
-    let kept = Kept::find(&state, job.as_deref(), context.settings.key.as_deref())?;
+    let kept = Kept::find(&state, job, context.settings.key.as_deref())?;
     if matches!(stage(&kept.dir), Stage::Started | Stage::Saved) {
-        return later::again(context, &trust, &kept);
+        return later::again(context, trust, &kept).await;
     }
-    let mut line = Line::resume(context, kept, patience.timeout).await?;
-    machine(context, &mut line, &trust).await?;
+    let mut line = Line::resume(context, kept, timeout).await?;
+    machine(context, &mut line, trust).await?;
     if stage(&line.kept.dir) == Stage::Committed {
         let (_, text) = ending::where_it_stands(Stage::Committed, line.kept.order.id());
         context.teller.tell(&News::Hint { text });
     }
-    Ok(())
+    Ok(Subject::Job)
+}
+
+/// A judgement, and the attestation with the certificate it was made with.
+struct Examined {
+    verdict: Verdict,
+    accepted: Option<Accepted>,
+    attestation: Attestation,
+}
+
+/// Judges an attestation, with what it did not bring.
+async fn examine(
+    context: &Context<'_>,
+    attestation: &Attestation,
+    ordered: Ordered<'_>,
+    trust: &Trust,
+    now: Timestamp,
+    effort: Effort,
+) -> Examined {
+    let with = |certificate: &[u8]| Attestation {
+        certificate: certificate.to_vec(),
+        ..attestation.clone()
+    };
+    let shown = Shown {
+        report: &attestation.report,
+        certificate: &attestation.certificate,
+    };
+    let judge = |certificate: &[u8], trust: &Trust| judge(&with(certificate), ordered, trust, now);
+    let judged = judged(context, shown, trust, now, effort, judge);
+    let (verdict, accepted, certificate) = judged.await;
+    Examined {
+        verdict,
+        accepted,
+        attestation: with(&certificate),
+    }
 }
 
 /// A machine that was verified and committed to: it may have the data.
@@ -79,7 +163,7 @@ pub(crate) async fn machine(
                 Err(error) => return Err(refusal.unwrap_or(error)),
             },
         };
-        match decide(context, &line.kept, trust, &attestation) {
+        match decide(context, &line.kept, trust, &attestation).await {
             // Everybody can see a public order and answer it: that must not be
             // enough to end it.
             Err(error) if line.kept.route == Route::Public && is_refusal(&error) => {
@@ -108,7 +192,7 @@ fn kept_claim(kept: &Kept) -> Result<Option<Attestation>> {
 }
 
 /// Verifies one claim and, if it is the machine, commits to it.
-fn decide(
+async fn decide(
     context: &Context<'_>,
     kept: &Kept,
     trust: &Trust,
@@ -117,8 +201,21 @@ fn decide(
     let key = attestation.author;
     context.teller.tell(&News::Machine { key });
     let now = clock::now();
-    let (verdict, accepted) = judge(attestation, kept.ordered(), trust, now);
-    let evidence = Evidence::new(attestation, &verdict, now);
+    let examined = examine(
+        context,
+        attestation,
+        kept.ordered(),
+        trust,
+        now,
+        Effort::Fetch,
+    )
+    .await;
+    let Examined {
+        verdict,
+        accepted,
+        attestation,
+    } = examined;
+    let evidence = Evidence::new(&attestation, &verdict, now);
     let path = evidence.keep(&kept.dir, Committed::read(&kept.dir)?)?;
     let meaning = not_sent(stage(&kept.dir));
     let (mark, refusal) = (verdict.mark, judge::problem(&verdict, meaning, &path));
@@ -159,7 +256,7 @@ pub(crate) async fn until(
     loop {
         line.until(context, |known| ready(known) || !known.claims.is_empty())
             .await?;
-        show_others(context, line, trust)?;
+        show_others(context, line, trust).await?;
         if ready(&line.known) {
             return Ok(());
         }
@@ -167,7 +264,11 @@ pub(crate) async fn until(
 }
 
 /// Tells of machines that could be the one, but were not the first.
-pub(crate) fn show_others(context: &Context<'_>, line: &mut Line, trust: &Trust) -> Result<()> {
+pub(crate) async fn show_others(
+    context: &Context<'_>,
+    line: &mut Line,
+    trust: &Trust,
+) -> Result<()> {
     let Some(committed) = Committed::read(&line.kept.dir)? else {
         return Ok(());
     };
@@ -178,9 +279,14 @@ pub(crate) fn show_others(context: &Context<'_>, line: &mut Line, trust: &Trust)
             continue;
         }
         let now = clock::now();
-        let (verdict, accepted) = judge(&claim, line.kept.ordered(), trust, now);
+        let ordered = line.kept.ordered();
+        let Examined {
+            verdict,
+            accepted,
+            attestation,
+        } = examine(context, &claim, ordered, trust, now, Effort::Disk).await;
         if accepted.is_some() {
-            Evidence::new(&claim, &verdict, now).keep(&line.kept.dir, Some(committed))?;
+            Evidence::new(&attestation, &verdict, now).keep(&line.kept.dir, Some(committed))?;
             let key = claim.author;
             context.teller.tell(&News::AnotherMachine { key, first });
             line.known.another = true;

@@ -22,7 +22,7 @@ pub(crate) async fn watch(context: &Context<'_>, args: args::Watch) -> Result<()
     loop {
         line.until(context, |known| known.is_over() || !known.claims.is_empty())
             .await?;
-        verify::show_others(context, &mut line, &trust)?;
+        verify::show_others(context, &mut line, &trust).await?;
         while let Some(claim) = line.next_claim() {
             context.teller.tell(&News::Machine { key: claim.author });
             let (_, text) = ending::where_it_stands(Stage::Ordered, job);

@@ -4,8 +4,8 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use evidence::{
-    Accept, Expected, Flag, Generation, Mitigations, Revocation, Root, RootClass, RootError, Tcb,
-    TcbFloor, built_in_roots,
+    Accept, Expected, Flag, Generation, Mitigations, Revocation, RevocationList, Root, RootClass,
+    RootError, Tcb, TcbFloor, built_in_roots,
 };
 use serde::Deserialize;
 
@@ -22,6 +22,15 @@ pub enum Simulated {
     /// Accepted, and called "simulated" wherever it shows. Only behind
     /// `--accept-simulated-evidence-nothing-is-confidential`.
     Accepted,
+}
+
+/// Which guests of a trust file count: its measurements go by number of vCPUs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// Those with so many.
+    Exactly(u32),
+    /// All of them. A decision, made by name.
+    Any,
 }
 
 /// What a verifier takes for true.
@@ -236,6 +245,44 @@ impl Trust {
             .any(|root| root.class() == RootClass::Simulated)
     }
 
+    /// The root that evidence of this generation is checked under.
+    pub fn root(&self, generation: Generation) -> Option<&Root> {
+        let mut roots = self.roots.iter();
+        roots.find(|root| root.generation() == generation)
+    }
+
+    /// What is done about revocation lists; nothing but the trust file decides it.
+    pub const fn revocation(&self) -> Revocation {
+        self.revocation
+    }
+
+    /// This trust with the revocation list `der` in place of an older one, or of
+    /// none. A list that is not newer than the one that is there changes nothing:
+    /// who brings lists cannot bring back the past.
+    ///
+    /// # Errors
+    /// When there is no root of this generation, or it did not sign the list.
+    pub fn with_revocation_list(
+        mut self,
+        generation: Generation,
+        der: &[u8],
+    ) -> Result<Self, TrustError> {
+        let at = self
+            .roots
+            .iter()
+            .position(|root| root.generation() == generation);
+        let Some(at) = at else {
+            return Err(TrustError::WithoutRoot(generation));
+        };
+        let made_at = |root: &Root| root.revocation_list().map(RevocationList::made_at);
+        let root = self.roots.swap_remove(at);
+        let with = root.clone().with_revocation_list(der);
+        let with = with.map_err(|error| TrustError::Root(generation, error))?;
+        let newer = made_at(&with) > made_at(&root);
+        self.roots.push(if newer { with } else { root });
+        Ok(self)
+    }
+
     /// What the evidence of a guest with this manifest must say at `now`.
     pub(crate) fn expected(
         &self,
@@ -244,11 +291,23 @@ impl Trust {
         report_data: ReportData,
         now: Timestamp,
     ) -> Expected {
-        let vcpus = manifest.terms().resources.vcpus;
-        let of_size = self
-            .guests
-            .iter()
-            .filter(|guest| guest.value.vcpus == vcpus);
+        let size = Size::Exactly(manifest.terms().resources.vcpus);
+        self.expected_of_machine(size, host_data, *report_data.as_bytes(), now)
+    }
+
+    /// What the evidence of any guest this file knows must say at `now`, of
+    /// whatever job. Who has an order asks [`crate::accept`] instead.
+    pub fn expected_of_machine(
+        &self,
+        size: Size,
+        host_data: Digest,
+        report_data: [u8; 64],
+        now: Timestamp,
+    ) -> Expected {
+        let of_size = self.guests.iter().filter(|guest| match size {
+            Size::Exactly(vcpus) => guest.value.vcpus == vcpus,
+            Size::Any => true,
+        });
         let measurements = current(of_size, now).map(|guest| guest.measurement);
         Expected {
             roots: self.roots.clone(),
@@ -258,7 +317,7 @@ impl Trust {
             mitigations: Mitigations::Any,
             measurement: Accept::OneOf(measurements.collect()),
             host_data: *host_data.as_bytes(),
-            report_data: *report_data.as_bytes(),
+            report_data,
             // The guest components ask from the most privileged level.
             vmpl: 0,
             debug: Flag::Off,
@@ -293,7 +352,7 @@ impl Trust {
     }
 
     /// Name of the guest release with this measurement, for people.
-    pub(crate) fn guest_name(&self, measurement: &[u8; 48]) -> Option<&str> {
+    pub fn guest_name(&self, measurement: &[u8; 48]) -> Option<&str> {
         let mut guests = self.guests.iter().map(|entry| &entry.value);
         let guest = guests.find(|guest| guest.measurement == *measurement)?;
         Some(&guest.name)
@@ -566,6 +625,40 @@ mod tests {
         assert!(both.accepts_policy(crate::Digest::from_bytes([0xab; 32]), now));
         assert_eq!(both.roots, own.roots);
         assert_eq!(both.revocation, own.revocation);
+    }
+
+    #[test]
+    fn a_newer_revocation_list_takes_the_place_of_an_older_and_never_the_reverse() {
+        use simvendor::{Generation, Vendor};
+        let now = 1_795_000_000;
+        let encode = |der: &[u8]| base64::Engine::encode(&super::BASE64, der);
+        let vendor = Vendor::generate(Generation::Genoa, now).unwrap();
+        let text = format!(
+            "version = 1\nrevocation_max_age_days = 30\n[[roots]]\nclass = \"simulated\"\n\
+             generation = \"genoa\"\nark = \"{}\"\nask = \"{}\"\nsource = \"test\"\n",
+            encode(vendor.ark()),
+            encode(vendor.ask()),
+        );
+        let trust = Trust::parse(&text, Simulated::Accepted).unwrap();
+        let genoa = evidence::Generation::Genoa;
+        let made_at = |trust: &Trust| {
+            let list = trust.root(genoa).unwrap().revocation_list();
+            list.map(|list| list.made_at().as_secs())
+        };
+        let list = |at: u64| vendor.revocation_list(at, &[]).unwrap();
+        assert_eq!(made_at(&trust), None);
+        for (first, second) in [(now - 9, now), (now, now - 9), (now, now)] {
+            let first = trust.clone().with_revocation_list(genoa, &list(first));
+            let both = first.unwrap().with_revocation_list(genoa, &list(second));
+            assert_eq!(made_at(&both.unwrap()), Some(now));
+        }
+        // Another root's list, and one for a root that is not there.
+        let mut foreign = list(now);
+        *foreign.last_mut().unwrap() ^= 1;
+        let refused = trust.clone().with_revocation_list(genoa, &foreign);
+        assert!(matches!(refused, Err(TrustError::Root(..))));
+        let refused = trust.with_revocation_list(evidence::Generation::Milan, &list(now));
+        assert!(matches!(refused, Err(TrustError::WithoutRoot(_))));
     }
 
     #[test]

@@ -20,5 +20,5 @@ pub use book::{Book, TellError};
 pub use filter::Filter;
 pub use inbox::Inbox;
 pub use relays::{PublishError, Published, Relays, RelaysError};
-pub use tls::install_crypto_provider;
+pub use tls::{client_config, install_crypto_provider};
 pub use urls::{Plain, UrlError};

@@ -10,8 +10,12 @@ pub fn install_crypto_provider() {
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
 }
 
-/// Client configuration with the compiled-in roots.
-pub(crate) fn client_config() -> Result<rustls::ClientConfig, rustls::Error> {
+/// Client configuration with the compiled-in roots: what every connection of ours
+/// to a server uses.
+///
+/// # Errors
+/// When the cryptography was built without a TLS version.
+pub fn client_config() -> Result<rustls::ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let roots = webpki_roots::TLS_SERVER_ROOTS
         .iter()

@@ -4,6 +4,9 @@
 use serde_json::{Value, json};
 
 use super::{News, Offered};
+use crate::collateral::item::Item;
+use crate::collateral::{From, Missing, Used};
+use crate::explain::Explanation;
 use crate::verdict::{Finding, Verdict};
 
 /// The objects for one piece of news.
@@ -36,6 +39,27 @@ pub(crate) fn objects(news: &News) -> Vec<Value> {
             objects.push(finding(verdict, as_of.map(job::Timestamp::as_secs)));
             return objects;
         }
+        News::Asking { item, server, url } => with_item(
+            Some(item),
+            json!({"event": "asking", "server": server, "url": url}),
+        ),
+        News::Waiting {
+            server,
+            seconds,
+            why,
+        } => json!({"event": "waiting", "server": server, "seconds": seconds, "why": why}),
+        News::Collateral(used) => collateral(used),
+        News::Missing(missing) => {
+            let Missing { item, why, next } = &**missing;
+            let object = json!({"event": "missing", "why": why, "next": next});
+            with_item(item.as_ref(), object)
+        }
+        News::Exported { items, bytes, path } => {
+            json!({"event": "exported", "items": items, "bytes": bytes, "path": path})
+        }
+        News::Imported { items } => json!({"event": "imported", "items": items}),
+        News::Unbound { fields } => json!({"event": "unbound", "fields": fields}),
+        News::Explained(explanation) => explained(explanation),
         News::AnotherMachine { key, first } => {
             json!({"event": "another-machine", "key": key, "first": first})
         }
@@ -79,6 +103,54 @@ pub(crate) fn objects(news: &News) -> Vec<Value> {
         }),
     };
     vec![object]
+}
+
+fn collateral(used: &Used) -> Value {
+    let Used { item, from, made } = used;
+    let (from, place) = match from {
+        From::Disk => ("disk", None),
+        From::Server(name) => ("server", Some(name.clone())),
+        From::Bundle(path) => ("bundle", Some(path.display().to_string())),
+    };
+    let (made_at, age) = made.unzip();
+    let object = json!({
+        "event": "collateral", "from": from, "place": place, "made_at": made_at,
+        "age_seconds": age,
+    });
+    with_item(Some(item), object)
+}
+
+/// The item's own fields beside those of `object`.
+fn with_item(item: Option<&Item>, mut object: Value) -> Value {
+    let (name, chip, tcb) = match item {
+        None => (Value::Null, None, None),
+        Some(Item::Key { chip, tcb, .. }) => ("key".into(), Some(hex::encode(chip)), Some(tcb)),
+        Some(Item::Chain(_)) => ("chain".into(), None, None),
+        Some(Item::List(..)) => ("list".into(), None, None),
+    };
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert("item".to_owned(), name);
+        let generation = item.map(Item::generation);
+        fields.insert("generation".to_owned(), json!(generation));
+        fields.insert("chip".to_owned(), json!(chip));
+        fields.insert("tcb".to_owned(), json!(tcb));
+    }
+    object
+}
+
+fn explained(explanation: &Explanation) -> Value {
+    let Explanation {
+        standing,
+        proves,
+        does_not,
+        attacks,
+    } = explanation;
+    let attack = |(name, what): &(&str, &str)| json!({"name": name, "what": what});
+    let attacks: Vec<Value> = attacks.iter().map(attack).collect();
+    json!({
+        "event": "explained", "standing": standing, "proves": proves, "does_not": does_not,
+        "attacks": attacks,
+    })
 }
 
 fn checks(verdict: &Verdict) -> Vec<Value> {

@@ -1,5 +1,6 @@
 //! News as lines for people. Pure: no clock, no terminal.
 
+mod collateral;
 pub(crate) mod offers;
 
 use std::path::Path;
@@ -39,6 +40,25 @@ pub(crate) fn rows(news: &News, detail: Detail) -> Vec<Row> {
         News::Judged { verdict, as_of } => return judged(verdict, *as_of, detail),
         News::Stopped(problem) => return stopped(problem),
         News::AnotherMachine { key, first } => return another(*key, *first),
+        News::Explained(explanation) => return collateral::explained(explanation),
+        News::Unbound { fields } => return collateral::unbound(fields),
+        News::Asking { item, server, .. } => {
+            timed("collateral", format!("asking {server} for the {item}"))
+        }
+        News::Waiting {
+            server,
+            seconds,
+            why,
+        } => Row::Passing(label(
+            "waiting",
+            &format!("{seconds} s for {server}: {why}"),
+        )),
+        News::Collateral(used) => timed("collateral", collateral::used(used)),
+        News::Missing(missing) => Row::Plain(label("collateral", &collateral::missing(missing))),
+        News::Exported { items, bytes, path } => {
+            timed("collateral", collateral::exported(*items, *bytes, path))
+        }
+        News::Imported { items } => timed("collateral", collateral::imported(*items)),
         News::Key { key, file: _ } => Row::Plain(dvm::keys::npub(*key)),
         News::Requested {
             job,
@@ -209,6 +229,7 @@ fn stopped(problem: &Problem) -> Vec<Row> {
         Exit::Rejected => "Rejected",
         Exit::JobFailed => "Failed",
         Exit::Late => "Gave up",
+        Exit::Unreadable => "Unreadable",
         Exit::Interrupted => "Interrupted",
     };
     // What others wrote may have several lines: none of them looks like ours.

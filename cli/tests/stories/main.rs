@@ -6,9 +6,16 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod blossom;
+mod collateral;
 mod failures;
 mod happy;
+#[expect(
+    dead_code,
+    reason = "most outages are used by the tests beside the code"
+)]
+mod key_server;
 mod parties;
 mod refusals;
 mod steps;
+mod verify;
 mod world;

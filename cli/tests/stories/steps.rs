@@ -30,7 +30,7 @@ async fn a_job_in_single_steps() {
 
     let mut guest = Guest::honest(&world, &order).await;
     guest.hello().await;
-    let verify = world.cdvm(&["verify", job, "--verbose"]).end().await;
+    let verify = world.cdvm(&["verify", job]).end().await;
     verify.assert(
         0,
         &[
@@ -120,10 +120,10 @@ async fn an_order_for_kubectl_is_printed_and_kept_and_nothing_leaves() {
     let guest = Guest::honest(&world, &order).await;
     guest.hello().await;
     world
-        .cdvm(&["verify"])
+        .cdvm(&["verify", "--summary"])
         .end()
         .await
-        .assert(0, &["✓ simulated · workload"]);
+        .assert(0, &["✓ simulated · workload   "]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,205 @@
+//! Collateral in one file, to carry to a machine without a network: JSON, with a
+//! version and bounds. Pure. Nothing in a bundle is believed: it is verified when
+//! it is taken, and again when it is used.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use evidence::{Generation, Tcb};
+use serde::{Deserialize, Serialize};
+
+use super::item::{Item, Signer};
+
+/// Longest bundle: six lists of the longest sort in base64 have 8.4 MB.
+pub(super) const MAX_BUNDLE: u64 = 10 * 1024 * 1024;
+
+/// Most items: some hundred machines.
+const MAX_ITEMS: usize = 1024;
+
+const FORMAT: &str = "cdvm collateral";
+
+/// Why a file is no bundle.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BundleError {
+    /// Not JSON of this form.
+    #[error("not a bundle of collateral")]
+    Form(#[source] serde_json::Error),
+    /// Another format or version.
+    #[error("not a bundle of this version, but {0:?} version {1}")]
+    Version(String, u64),
+    /// Too many.
+    #[error("a bundle of {0} items, and {MAX_ITEMS} are the most")]
+    TooMany(usize),
+    /// Not base64, or not hex.
+    #[error("item {0} cannot be decoded")]
+    Item(usize),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form {
+    format: String,
+    version: u64,
+    items: Vec<ItemForm>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+enum ItemForm {
+    Key {
+        generation: Generation,
+        chip: String,
+        tcb: Tcb,
+        data: String,
+    },
+    Chain {
+        generation: Generation,
+        data: String,
+    },
+    List {
+        generation: Generation,
+        signer: SignerForm,
+        data: String,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum SignerForm {
+    Vcek,
+    Vlek,
+}
+
+/// The file for these items.
+pub(super) fn write(items: &[(Item, Vec<u8>)]) -> Vec<u8> {
+    let form = |(item, bytes): &(Item, Vec<u8>)| {
+        let data = BASE64.encode(bytes);
+        match item.clone() {
+            Item::Key {
+                generation,
+                chip,
+                tcb,
+            } => ItemForm::Key {
+                generation,
+                chip: hex::encode(chip),
+                tcb,
+                data,
+            },
+            Item::Chain(generation) => ItemForm::Chain { generation, data },
+            Item::List(generation, signer) => ItemForm::List {
+                generation,
+                signer: match signer {
+                    Signer::Vcek => SignerForm::Vcek,
+                    Signer::Vlek => SignerForm::Vlek,
+                },
+                data,
+            },
+        }
+    };
+    let form = Form {
+        format: FORMAT.to_owned(),
+        version: 1,
+        items: items.iter().map(form).collect(),
+    };
+    // Strings and numbers always are JSON.
+    serde_json::to_vec_pretty(&form).unwrap_or_default()
+}
+
+/// The items of a file; nothing about them is verified.
+pub(super) fn read(json: &[u8]) -> Result<Vec<(Item, Vec<u8>)>, BundleError> {
+    let Form {
+        format,
+        version,
+        items,
+    } = serde_json::from_slice(json).map_err(BundleError::Form)?;
+    if format != FORMAT || version != 1 {
+        return Err(BundleError::Version(format, version));
+    }
+    if items.len() > MAX_ITEMS {
+        return Err(BundleError::TooMany(items.len()));
+    }
+    let items = items.into_iter().zip(1..);
+    items
+        .map(|(form, number)| item(form).ok_or(BundleError::Item(number)))
+        .collect()
+}
+
+fn item(form: ItemForm) -> Option<(Item, Vec<u8>)> {
+    let (item, data) = match form {
+        ItemForm::Key {
+            generation,
+            chip,
+            tcb,
+            data,
+        } => {
+            let key = Item::Key {
+                generation,
+                chip: hex::decode(chip).ok().filter(|chip| chip.len() <= 64)?,
+                tcb,
+            };
+            (key, data)
+        }
+        ItemForm::Chain { generation, data } => (Item::Chain(generation), data),
+        ItemForm::List {
+            generation,
+            signer,
+            data,
+        } => {
+            let signer = match signer {
+                SignerForm::Vcek => Signer::Vcek,
+                SignerForm::Vlek => Signer::Vlek,
+            };
+            (Item::List(generation, signer), data)
+        }
+    };
+    Some((item, BASE64.decode(data).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use evidence::{Generation, Tcb};
+
+    use super::{BundleError, read, write};
+    use crate::collateral::item::{Item, Signer};
+
+    #[test]
+    fn a_bundle_is_read_as_it_was_written_and_nothing_else_is_one() {
+        let tcb = Tcb {
+            fmc: 1,
+            bootloader: 2,
+            tee: 3,
+            snp: 4,
+            microcode: 5,
+        };
+        let key = Item::Key {
+            generation: Generation::Turin,
+            chip: vec![7; 8],
+            tcb,
+        };
+        let items = vec![
+            (key, vec![1, 2]),
+            (Item::Chain(Generation::Milan), b"PEM".to_vec()),
+            (Item::List(Generation::Genoa, Signer::Vlek), vec![0x30]),
+        ];
+        let json = write(&items);
+        assert_eq!(read(&json).unwrap(), items);
+
+        let text = String::from_utf8(json).unwrap();
+        let read = |text: &str| read(text.as_bytes());
+        let other = text.replace("\"version\": 1", "\"version\": 2");
+        assert!(matches!(read(&other), Err(BundleError::Version(_, 2))));
+        let other = text.replace("cdvm collateral", "trust");
+        assert!(matches!(read(&other), Err(BundleError::Version(..))));
+        let other = text.replace("\"AQI=\"", "\"?\"");
+        assert!(matches!(read(&other), Err(BundleError::Item(1))));
+        for other in [
+            &text[..text.len() / 2],
+            "",
+            "{}",
+            &text.replace("\"kind\"", "\"sort\""),
+        ] {
+            assert!(matches!(read(other), Err(BundleError::Form(_))), "{other}");
+        }
+        let many = vec![(Item::Chain(Generation::Milan), Vec::new()); 1025];
+        let many = super::read(&write(&many));
+        assert!(matches!(many, Err(BundleError::TooMany(1025))));
+    }
+}
