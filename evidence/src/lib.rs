@@ -26,6 +26,8 @@ pub use snp::certificate::{Certificate, CertificateError, EndorsementKey};
 pub use snp::generation::Generation;
 pub use snp::json::{JsonError, from_guest_components};
 pub use snp::key_info::{KeyInfo, Signer};
+#[cfg(feature = "launch")]
+pub use snp::launch;
 pub use snp::report::{FirmwareVersion, MitigationVectors, REPORT_LEN, Report, ReportError};
 pub use snp::revocation::{RevocationError, RevocationList};
 pub use snp::tcb::Tcb;

@@ -8,6 +8,8 @@ pub(crate) mod generation;
 mod identity;
 pub(crate) mod json;
 pub(crate) mod key_info;
+#[cfg(feature = "launch")]
+pub mod launch;
 mod machine;
 mod origin;
 mod promises;
