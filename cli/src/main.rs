@@ -17,6 +17,7 @@ mod judge;
 mod keys;
 mod line;
 mod material;
+mod measure;
 mod news;
 mod offers;
 mod request;
@@ -97,6 +98,7 @@ async fn dispatch(context: &Context<'_>, command: Command) -> Result<()> {
         Command::Watch(args) => watch::watch(context, args).await,
         Command::Result(args) => collect::step(context, args).await,
         Command::Cancel(args) => cancel::cancel(context, args).await,
+        Command::Measure(args) => measure::measure(context, &args),
     }
 }
 
@@ -133,7 +135,8 @@ fn teller(json: bool, command: &Command) -> Teller {
         | Command::Request(_)
         | Command::Watch(_)
         | Command::Result(_)
-        | Command::Cancel(_) => false,
+        | Command::Cancel(_)
+        | Command::Measure(_) => false,
     };
     let detail = if verbose {
         people::Detail::Full
@@ -149,6 +152,7 @@ fn stdout_is_taken(command: &Command) -> bool {
         Command::Run(args::Run { target, .. })
         | Command::Result(args::ResultArgs { target, .. }) => target.output == Path::new("-"),
         Command::Request(request) => request.yaml,
+        Command::Measure(measure) => measure.trust_entries,
         Command::Key { .. }
         | Command::Offers(_)
         | Command::Verify(_)
