@@ -3,10 +3,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::collateral::server::DEFAULT;
 use crate::exit::EXIT_CODES;
+use crate::measure;
 
 /// Give data to an algorithm without giving it to its provider: order a job, verify the machine that runs it,
 /// and only then send the data, sealed to that one machine.
@@ -95,6 +96,9 @@ pub(crate) enum Command {
     Result(ResultArgs),
     /// Cancel an order
     Cancel(Cancel),
+    /// Compute what the hardware reports of a guest, for your trust file
+    #[command(after_help = measure::INPUTS)]
+    Measure(Measure),
     /// Show, bring and carry away the vendor's certificates and revocation lists
     #[command(after_help = COLLATERAL)]
     Collateral {
@@ -340,6 +344,76 @@ pub(crate) struct ResultArgs {
 pub(crate) struct Cancel {
     /// Job, by at least six digits of its id [default: the newest]
     pub(crate) job: Option<String>,
+}
+
+/// What a guest starts with.
+#[derive(ClapArgs)]
+pub(crate) struct Measure {
+    /// OVMF image (QEMU's -bios)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) firmware: PathBuf,
+    /// Kernel (QEMU's -kernel, with kernel-hashes=on)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kernel: Option<PathBuf>,
+    /// Initrd (QEMU's -initrd)
+    #[arg(long, value_name = "FILE", requires = "kernel")]
+    pub(crate) initrd: Option<PathBuf>,
+    /// Kernel command line (QEMU's -append); every space counts
+    #[arg(
+        long,
+        value_name = "TEXT",
+        requires = "kernel",
+        default_value = "",
+        hide_default_value = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) append: String,
+    /// How many vCPUs it starts with: one count or a range, each is measured
+    #[arg(long, value_name = "N|N-M")]
+    pub(crate) vcpus: String,
+    /// Their type, by QEMU's name (QEMU's -cpu) or FAMILY/MODEL/STEPPING
+    #[arg(long, value_name = "TYPE", default_value = "EPYC-v4")]
+    pub(crate) vcpu_type: String,
+    /// Guest features that KVM turns on (SEV_FEATURES)
+    #[arg(long, value_name = "HEX", default_value = "0x1")]
+    pub(crate) guest_features: String,
+    /// What starts the guest
+    #[arg(long, value_enum, default_value_t = Vmm::Qemu)]
+    pub(crate) vmm: Vmm,
+    /// Print [[guests]] tables for trust.toml, instead of one line per count
+    #[arg(long)]
+    pub(crate) trust_entries: bool,
+    #[command(flatten)]
+    pub(crate) entry: Entry,
+}
+
+/// Virtual machine monitors whose order of pages we know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Vmm {
+    // With KVM.
+    Qemu,
+}
+
+/// What a trust file says of a guest beside its measurement.
+#[derive(ClapArgs)]
+pub(crate) struct Entry {
+    /// Name of the guest in trust.toml
+    #[arg(
+        long,
+        value_name = "TEXT",
+        requires = "trust_entries",
+        default_value = "guest"
+    )]
+    pub(crate) name: String,
+    /// Where its files come from; what was measured is added
+    #[arg(long, value_name = "TEXT", requires = "trust_entries")]
+    pub(crate) source: Option<String>,
+    /// Accept it from this time on, such as 2026-11-20T00:00:00Z [default: now]
+    #[arg(long, value_name = "TIME", requires = "trust_entries")]
+    pub(crate) from: Option<String>,
+    /// Accept it up to this time [default: in 365 days]
+    #[arg(long, value_name = "TIME", requires = "trust_entries")]
+    pub(crate) until: Option<String>,
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod judge;
 mod keys;
 mod line;
 mod material;
+mod measure;
 mod news;
 mod offers;
 mod request;
@@ -100,6 +101,7 @@ async fn dispatch(context: &Context<'_>, command: Command) -> Result<()> {
         Command::Result(args) => collect::step(context, args).await,
         Command::Cancel(args) => cancel::cancel(context, args).await,
         Command::Collateral { command } => collateral::command::collateral(context, command).await,
+        Command::Measure(args) => measure::measure(context, &args),
     }
 }
 
@@ -138,7 +140,8 @@ fn teller(json: bool, command: &Command) -> Teller {
         | Command::Watch(_)
         | Command::Result(_)
         | Command::Cancel(_)
-        | Command::Collateral { .. } => false,
+        | Command::Collateral { .. }
+        | Command::Measure(_) => false,
     };
     let detail = if verbose {
         people::Detail::Full
@@ -154,6 +157,7 @@ fn stdout_is_taken(command: &Command) -> bool {
         Command::Run(args::Run { target, .. })
         | Command::Result(args::ResultArgs { target, .. }) => target.output == Path::new("-"),
         Command::Request(request) => request.yaml,
+        Command::Measure(measure) => measure.trust_entries,
         Command::Key { .. }
         | Command::Offers(_)
         | Command::Verify(_)

@@ -4,6 +4,7 @@
 pub(crate) mod json;
 pub(crate) mod people;
 
+use core::num::NonZeroU16;
 use std::path::PathBuf;
 
 use dvm::feedback::Status;
@@ -114,6 +115,11 @@ pub(crate) enum News {
     NothingWasConfidential,
     /// The cancellation left.
     Cancelled { job: JobId },
+    /// What hardware reports of a guest with so many processors.
+    Measured {
+        vcpus: NonZeroU16,
+        measurement: [u8; 48],
+    },
     /// Something to know that ends nothing.
     Warning { text: String },
     /// What one may do next.

@@ -95,6 +95,9 @@ pub(crate) fn objects(news: &News) -> Vec<Value> {
         News::Destroyed { text } => json!({"event": "destroyed", "text": text}),
         News::NothingWasConfidential => json!({"event": "simulated", "simulated": true}),
         News::Cancelled { job } => json!({"event": "cancelled", "job": job}),
+        News::Measured { vcpus, measurement } => json!({
+            "event": "measurement", "vcpus": vcpus, "measurement": hex::encode(measurement),
+        }),
         News::Warning { text } => json!({"event": "warning", "text": text}),
         News::Hint { text } => json!({"event": "hint", "text": text}),
         News::Stopped(problem) => json!({

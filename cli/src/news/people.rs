@@ -127,6 +127,9 @@ pub(crate) fn rows(news: &News, detail: Detail) -> Vec<Row> {
         News::Cancelled { job } => {
             timed("cancelled", format!("{}, if it still ran", short_job(*job)))
         }
+        News::Measured { vcpus, measurement } => {
+            Row::Plain(format!("{vcpus} {}", hex::encode(measurement)))
+        }
         News::Warning { text } => Row::Plain(label("note", text)),
         News::Hint { text } => Row::Plain(format!("Next: {text}")),
     };

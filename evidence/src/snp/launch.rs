@@ -5,8 +5,9 @@
 //! The launch digest is a chain of SHA-384 over pages ([`chain`]). QEMU and KVM
 //! add them in this order: the [`firmware`] image; the areas its metadata name,
 //! among them the page with the [`kernel`]'s hashes; and one page of register
-//! state ([`vmsa`]) per [`vcpu`]. That order, and QEMU's values, were read from
-//! its `target/i386/sev.c`; other monitors give other digests.
+//! state ([`vmsa`]) per [`vcpu`]. That order and the rules for firmware are those of
+//! QEMU's `target/i386/sev.c`; known answers hold the values in place
+//! (`tests/launch/known.rs`). Other monitors give other digests.
 
 mod chain;
 mod firmware;

@@ -1,0 +1,4 @@
+//! `cdvm measure` as people run it.
+
+#[cfg(test)]
+mod program;
