@@ -19,7 +19,7 @@ RUSTFLAGS="--cfg fuzzing $coverage -Ccodegen-units=1 -Cdebug-assertions" \
     cargo build --quiet --locked --release --target "$host" --target-dir "$target" \
     -p evidence-fuzz --bins
 
-for name in report json certificate revocation chain; do
+for name in report json certificate revocation chain tdx-quote firmware; do
     found=$target/found/$name
     corpus=evidence/fuzz/corpus/$name
     mkdir -p "$found" "$target/findings"

@@ -24,6 +24,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         put("certificate", &name, root.ark().der())?;
         put("chain", &name, root.ask().der())?;
     }
+    put(
+        "tdx-quote",
+        "seed-v4",
+        include_bytes!("../../tests/vectors/tdx/v4.quote"),
+    )?;
+    put(
+        "tdx-quote",
+        "seed-v5",
+        include_bytes!("../../tests/vectors/tdx/v5-td15ex.quote"),
+    )?;
+    put(
+        "firmware",
+        "seed-amdsev",
+        include_bytes!("../../tests/vectors/ovmf-amdsev-end.bin"),
+    )?;
     for generation in [Generation::Genoa, Generation::Turin] {
         let vendor = Vendor::generate(generation, now)?;
         let chip = vendor.chip(&ChipSpec::new(generation, now))?;

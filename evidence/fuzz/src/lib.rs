@@ -9,6 +9,8 @@ mod memory;
 use std::hint::black_box;
 use std::sync::LazyLock;
 
+use evidence::launch::Firmware;
+use evidence::tdx::Quote;
 use evidence::{
     Certificate, Evidence, Report, RevocationList, Root, built_in_roots, from_guest_components,
 };
@@ -19,12 +21,14 @@ pub use memory::LIMIT;
 pub type Target = fn(&[u8]);
 
 /// All targets by the names of their programs and folders.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("report", report),
     ("json", json),
     ("certificate", certificate),
     ("revocation", revocation),
     ("chain", chain),
+    ("tdx-quote", tdx_quote),
+    ("firmware", firmware),
 ];
 
 /// A raw report, and every field of one that is a report.
@@ -84,6 +88,22 @@ pub fn chain(bytes: &[u8]) {
             root.clone().with_endorsement_key(bytes).map(drop),
         ];
         black_box(taken.iter().any(Result::is_ok));
+    });
+}
+
+/// A TDX quote.
+pub fn tdx_quote(bytes: &[u8]) {
+    memory::bounded(|| {
+        if let Ok(quote) = Quote::parse(bytes) {
+            assert_eq!(quote.bytes(), bytes);
+        }
+    });
+}
+
+/// A firmware image, as who measures a guest gives it.
+pub fn firmware(bytes: &[u8]) {
+    memory::bounded(|| {
+        black_box(Firmware::parse(bytes).is_ok());
     });
 }
 
