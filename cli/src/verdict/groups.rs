@@ -96,10 +96,12 @@ const GROUPS: [Group; 8] = [
         members: &[
             "revocation list",
             "not revoked",
+            "signing key not revoked",
             "reported TCB",
             "committed TCB",
             "launch TCB",
             "current TCB",
+            "mitigations",
         ],
         detail: |seen| {
             let list = seen.get("revocation list");
@@ -118,6 +120,11 @@ const GROUPS: [Group; 8] = [
             "migration",
             "SMT allowed",
             "single socket",
+            "CXL allowed",
+            "AES-256-XTS demanded",
+            "RAPL off demanded",
+            "ciphertext hiding demanded",
+            "page swap disabled",
             "firmware ABI asked for",
             "platform SMT",
             "platform TSME",
@@ -125,6 +132,7 @@ const GROUPS: [Group; 8] = [
             "platform RAPL off",
             "ciphertext hiding",
             "alias check",
+            "platform TIO",
         ],
         detail: |_| (String::new(), String::new()),
     },
@@ -132,6 +140,9 @@ const GROUPS: [Group; 8] = [
         title: |_| "guest image",
         members: &[
             "guest image",
+            "guest SVN",
+            "family id",
+            "image id",
             "ID key",
             "author key",
             "report id",
