@@ -1,3 +1,5 @@
+//! What is printed for a trust file is one, and says where it comes from.
+
 use job::{Simulated, Timestamp, Trust};
 
 use super::entries::Entries;
