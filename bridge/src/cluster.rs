@@ -96,7 +96,7 @@ impl Cluster {
     /// Cancels the job of an order, if it is there and `by` is its customer;
     /// whether it was.
     pub(crate) async fn cancel(&self, job: JobId, by: PublicKey) -> Result<bool, ClusterError> {
-        let name: String = format!("j-{job}").chars().take(42).collect();
+        let name = job.object_name();
         let failed = |error| ClusterError::Api("cancel the job", error);
         let Some(object) = self.jobs.get_opt(&name).await.map_err(failed)? else {
             return Ok(false);

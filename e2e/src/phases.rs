@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use futures_util::TryStreamExt as _;
+use job::JobId;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{WatchEvent, WatchParams};
 use kube::{Api, ResourceExt as _};
@@ -104,7 +105,7 @@ impl Watcher {
         let at = |kind: &str| event(kind)?["at"].as_u64();
         let request = event("request").context("cdvm sent no request")?;
         let id = request["job"].as_str().context("the request has no job")?;
-        let name: String = format!("j-{id}").chars().take(42).collect();
+        let name = id.parse::<JobId>()?.object_name();
         let published = request["at"].as_u64().context("the request has no time")?;
         // On the clock of cdvm.
         let seen = |phase: &str| {

@@ -99,7 +99,7 @@ fn object(event: &Event, name: &str) -> String {
 }
 
 fn name_of(event: &Event) -> String {
-    format!("j-{}", event.id).chars().take(42).collect()
+    event.id.object_name()
 }
 
 /// `kubectl apply` refuses an order's object, and says `word`.

@@ -9,6 +9,7 @@ use e2e::commons::{commons, run};
 use e2e::customer::Customer;
 use e2e::tamper::tamper;
 use e2e::wait::until;
+use job::JobId;
 use kube::ResourceExt as _;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::json;
@@ -125,11 +126,9 @@ fn run_fails(name: &str, arguments: &[&str], ending: &str, word: &str) -> anyhow
         let said = customer.run(name, &input, &customer.file("output")).await?;
         assert_eq!(said.code, 5, "{}", said.stderr);
         assert!(said.stderr.contains(word), "{}", said.stderr);
-        let id = said.event("request").unwrap()["job"].to_string();
-        let name: String = format!("j-{}", id.trim_matches('"'))
-            .chars()
-            .take(42)
-            .collect();
+        let request = said.event("request").unwrap();
+        let id: JobId = request["job"].as_str().unwrap().parse()?;
+        let name = id.object_name();
         let status = provider.destroyed(&name, SOON).await?.status.unwrap();
         assert_eq!(status.ending.as_deref(), Some(ending));
         // What the workload wrote is the customer's alone.

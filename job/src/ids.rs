@@ -86,6 +86,14 @@ bytes32! {
     Digest
 }
 
+impl JobId {
+    /// The name of its `ConfidentialJob`: `j-` and 40 hex digits, the first 20 bytes.
+    pub fn object_name(self) -> String {
+        let (name, _) = self.0.split_at(20);
+        format!("j-{}", hex::encode(name))
+    }
+}
+
 impl Digest {
     /// SHA-256 of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {

@@ -209,10 +209,9 @@ impl Order {
         &self.params
     }
 
-    /// The name of its `ConfidentialJob`: `j-` and 40 hex digits of J.
+    /// The name of its `ConfidentialJob`.
     pub fn object_name(&self) -> String {
-        let id = self.id().to_string();
-        format!("j-{}", id.get(..40).unwrap_or_default())
+        self.id().object_name()
     }
 }
 

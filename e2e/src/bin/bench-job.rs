@@ -35,7 +35,7 @@ async fn main() -> anyhow::Result<()> {
     for number in 0..PEERS {
         peers.push(plain_job(&provider, number).await?);
     }
-    let peer_writes = writes(&provider, PEERS, |user, entry| {
+    let peer_writes = writes_since(&provider, 0, PEERS, |user, entry| {
         let of_job = entry["objectRef"]["namespace"] == provider.namespace.as_str();
         of_job && user.starts_with("system:serviceaccount:kube-system:")
     })?;
@@ -173,14 +173,6 @@ fn audit(provider: &Provider) -> anyhow::Result<String> {
 
 fn audit_len(provider: &Provider) -> anyhow::Result<usize> {
     Ok(audit(provider)?.len())
-}
-
-fn writes(
-    provider: &Provider,
-    jobs: usize,
-    counts: impl Fn(&str, &Value) -> bool,
-) -> anyhow::Result<f64> {
-    writes_since(provider, 0, jobs, counts)
 }
 
 /// Writes per job in the audit log after its first `from` bytes, and a table of
