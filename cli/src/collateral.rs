@@ -397,7 +397,7 @@ impl Supply<'_> {
         let Finding::Refused { .. } = verdict.finding else {
             return None;
         };
-        match verdict.checks.last()?.name.as_str() {
+        match &*verdict.checks.last()?.name {
             "signing key" if self.certificate.is_empty() => Some(Lack::Key),
             "revocation list" => Some(Lack::List),
             _ => None,

@@ -4,6 +4,7 @@
 
 use core::fmt;
 
+use crate::check::Hex;
 use crate::{Generation, Root, Tcb};
 
 /// Everything a report must say to be accepted. Bits are those of AMD 56860,
@@ -106,11 +107,11 @@ impl<T: PartialEq> Accept<T> {
 impl<const N: usize> fmt::Display for Accept<[u8; N]> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Exactly(value) => f.write_str(&hex::encode(value)),
+            Self::Exactly(value) => Hex(value).fmt(f),
             Self::OneOf(values) if values.is_empty() => f.write_str("nothing is accepted"),
             Self::OneOf(values) => {
-                let all: Vec<String> = values.iter().map(hex::encode).collect();
-                write!(f, "{}", all.join(" or "))
+                let all: Vec<String> = values.iter().map(|value| Hex(value).to_string()).collect();
+                f.write_str(&all.join(" or "))
             }
             Self::Any => f.write_str("any"),
         }
@@ -137,15 +138,20 @@ impl Flag {
             Self::Any => true,
         }
     }
+
+    /// As checks show it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+            Self::Any => "any",
+        }
+    }
 }
 
 impl fmt::Display for Flag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::On => "on",
-            Self::Off => "off",
-            Self::Any => "any",
-        })
+        f.write_str(self.word())
     }
 }
 

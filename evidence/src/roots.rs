@@ -247,7 +247,7 @@ fn authority(
 ) -> Result<Certificate, RootError> {
     let certificate =
         Certificate::parse(der).map_err(|error| RootError::Certificate(part, error))?;
-    if certificate.common_name() != Some(part.common_name(generation)) {
+    if certificate.common_name() != Some(part.common_name(generation).as_str()) {
         return Err(RootError::Name(part));
     }
     if !certificate.is_authority() {

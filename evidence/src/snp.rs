@@ -42,7 +42,7 @@ pub fn verify(
     expected: &Expected,
     now: Timestamp,
 ) -> Result<Verified, Rejection> {
-    let mut ledger = Ledger::default();
+    let mut ledger = Ledger::new();
 
     // Form: everything below reads this report and no other bytes.
     let (report, generation) = require_form(&mut ledger, evidence)?;

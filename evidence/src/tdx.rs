@@ -26,7 +26,9 @@ pub use reason::Reason;
 pub use root::{Root, RootError};
 
 use crate::Timestamp;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, shown_as_displayed};
+
+shown_as_displayed!(QuoteError, Bits, VmIndex, &Bound, &Advisories);
 
 /// A quote that passed every check. As [`crate::Verified`], nobody outside can
 /// make one.
@@ -60,7 +62,7 @@ pub fn verify(
     expected: &Expected,
     now: Timestamp,
 ) -> Result<Verified, Rejection> {
-    let mut ledger = Ledger::default();
+    let mut ledger = Ledger::new();
 
     // Form: everything below reads this quote and no other bytes.
     let quote = match Quote::parse(&evidence.quote) {

@@ -230,7 +230,7 @@ fn name_guest(checks: &mut [Check], trust: &Trust, verified: &Verified) {
     let name = trust.guest_name(&verified.claims().measurement);
     let check = checks.iter_mut().find(|check| check.name == "guest image");
     if let (Some(name), Some(check)) = (name, check) {
-        check.seen = format!("{name} ({})", check.seen);
+        check.seen = format!("{name} ({})", check.seen).into();
     }
 }
 
@@ -256,19 +256,20 @@ fn debug(value: &impl core::fmt::Debug) -> String {
 struct Ledger(Vec<Check>);
 
 impl Ledger {
-    fn pass(&mut self, name: &str, expected: impl Display, seen: impl Display) {
-        self.0.push(Check::new(name, expected, seen));
+    fn pass(&mut self, name: &'static str, expected: impl Display, seen: impl Display) {
+        self.0
+            .push(Check::new(name, expected.to_string(), seen.to_string()));
     }
 
     fn refuse(
         &mut self,
-        name: &str,
+        name: &'static str,
         expected: impl Display,
         seen: impl Display,
         (meaning, advice): Explanation,
     ) -> Refusal {
         let mut checks = core::mem::take(&mut self.0);
-        checks.push(Check::new(name, expected, seen));
+        checks.push(Check::new(name, expected.to_string(), seen.to_string()));
         Refusal {
             checks,
             meaning,
@@ -279,7 +280,7 @@ impl Ledger {
     /// Who, what, for whom.
     fn same<T: PartialEq + Display>(
         &mut self,
-        name: &str,
+        name: &'static str,
         expected: T,
         seen: T,
     ) -> Result<(), Refusal> {
@@ -293,7 +294,7 @@ impl Ledger {
     /// What the offer promised.
     fn equal<T: PartialEq + Display>(
         &mut self,
-        name: &str,
+        name: &'static str,
         expected: T,
         seen: T,
     ) -> Result<(), Refusal> {
@@ -331,7 +332,7 @@ const AGENT: Explanation = (
 
 /// What a refusal of the evidence itself means, by the name of its check.
 fn explain(failed: Option<&Check>) -> Explanation {
-    match failed.map_or("", |check| check.name.as_str()) {
+    match failed.map_or("", |check| &*check.name) {
         "HOST_DATA" => (
             "the machine was started with another job or other rules than this manifest says",
             "do not use this provider until they explain it",

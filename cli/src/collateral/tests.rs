@@ -216,7 +216,7 @@ async fn run(dir: &Path, reach: Reach, effort: Effort, trust: &Trust) -> Ended {
     };
     Ended {
         accepted,
-        check: verdict.checks.last().unwrap().name.clone(),
+        check: verdict.checks.last().unwrap().name.to_string(),
         advice,
         told: teller.told.take(),
     }

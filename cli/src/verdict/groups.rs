@@ -22,7 +22,7 @@ pub(super) fn lines(verdict: &Verdict) -> Vec<String> {
     let others: Vec<&str> = verdict
         .checks
         .iter()
-        .map(|check| check.name.as_str())
+        .map(|check| &*check.name)
         .filter(|name| !known(name))
         .collect();
     if !others.is_empty() {

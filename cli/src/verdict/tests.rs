@@ -75,7 +75,7 @@ pub(crate) fn accepted(mark: Mark) -> Verdict {
         key: Some(PublicKey::from_bytes([1; 32])),
         mark,
         checks: seen
-            .map(|(name, seen)| Check::new(name, seen, seen))
+            .map(|(name, seen)| Check::new(name, seen.to_owned(), seen.to_owned()))
             .to_vec(),
         finding: Finding::Accepted,
     }

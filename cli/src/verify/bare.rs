@@ -120,7 +120,7 @@ fn judge(
             let measurement = verified.claims().measurement;
             let guest = checks.iter_mut().find(|check| check.name == "guest image");
             if let (Some(name), Some(check)) = (trust.guest_name(&measurement), guest) {
-                check.seen = format!("{name} ({})", check.seen);
+                check.seen = format!("{name} ({})", check.seen).into();
             }
             Verdict {
                 key: None,
@@ -157,7 +157,7 @@ impl<const N: usize> Wanted<N> {
         }
         let mut checks = verdict.checks.iter_mut();
         if let Some(check) = checks.find(|check| check.name == name) {
-            "any, by choice".clone_into(&mut check.expected);
+            check.expected = "any, by choice".into();
         }
     }
 }

@@ -2,18 +2,24 @@
 //! certificate and KDS interface): RSA-4096 signers, a P-384 leaf that names
 //! chip and TCB in extensions of its own.
 
+mod form;
+
 use core::fmt;
+use core::ops::Range;
 
 use x509_cert::der::{
-    Decode as _, Encode as _, Reader as _, SliceReader, Tag,
-    asn1::{BitStringRef, ObjectIdentifier},
-    oid::db::rfc4519::CN,
+    Decode as _,
+    asn1::{AnyRef, Ia5StringRef, ObjectIdentifier},
     oid::db::rfc5280::{ID_CE_BASIC_CONSTRAINTS, ID_CE_KEY_USAGE},
 };
 use x509_cert::ext::pkix::BasicConstraints;
+use x509_cert::serial_number::SerialNumber;
+use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use crate::signature::{P384Key, RsaKey};
 use crate::{Generation, Report, Tcb, Timestamp};
+pub(crate) use form::split_signed;
+use form::{Extension, Form, span};
 
 /// Longest certificate we read. Real ones have 1.3 to 1.7 kB.
 const MAX_LEN: usize = 8 * 1024;
@@ -56,10 +62,16 @@ const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 #[derive(Clone)]
 pub struct Certificate {
     der: Vec<u8>,
-    signed: Vec<u8>,
-    signature: Vec<u8>,
+    /// Parts of `der`; so with the next ones.
+    signed: Range<usize>,
+    signature: Range<usize>,
+    issuer: Range<usize>,
+    subject: Range<usize>,
+    extensions: Vec<(ObjectIdentifier, Range<usize>)>,
+    serial: SerialNumber,
+    validity: (Timestamp, Timestamp),
+    common_name: Option<String>,
     key: Key,
-    parsed: x509_cert::Certificate,
 }
 
 /// Keys in the vendor's certificates.
@@ -137,38 +149,24 @@ impl Certificate {
         if der.len() > MAX_LEN {
             return Err(CertificateError::TooLong);
         }
-        let (signed, algorithm, signature) = split_signed(der)?;
-        let parsed = x509_cert::Certificate::from_der(der)?;
-        let inner = parsed.tbs_certificate().signature().to_der()?;
-        if algorithm != inner || !is_vendor_algorithm(algorithm) {
+        let form = Form::read(der)?;
+        if form.algorithm != form.signed_algorithm || !is_vendor_algorithm(form.algorithm) {
             return Err(CertificateError::Algorithm);
         }
-        let certificate = Self {
+        let at =
+            |time: x509_cert::time::Time| Timestamp::from_secs(time.to_unix_duration().as_secs());
+        Ok(Self {
             der: der.to_vec(),
-            signed: signed.to_vec(),
-            signature: signature.to_vec(),
-            key: public_key(&parsed).ok_or(CertificateError::PublicKey)?,
-            parsed,
-        };
-        certificate.require_known_extensions()?;
-        Ok(certificate)
-    }
-
-    /// Key usage and basic constraints are the only critical extensions the
-    /// vendor sets; another one would be a restriction we do not understand.
-    fn require_known_extensions(&self) -> Result<(), CertificateError> {
-        let mut seen = Vec::new();
-        for extension in self.extensions() {
-            let id = extension.extn_id;
-            if extension.critical && id != ID_CE_BASIC_CONSTRAINTS && id != ID_CE_KEY_USAGE {
-                return Err(CertificateError::CriticalExtension(id));
-            }
-            if seen.contains(&id) {
-                return Err(CertificateError::DuplicateExtension(id));
-            }
-            seen.push(id);
-        }
-        Ok(())
+            signed: span(der, form.signed),
+            signature: span(der, form.signature),
+            issuer: span(der, form.issuer),
+            subject: span(der, form.subject),
+            serial: form.serial,
+            validity: (at(form.validity.not_before), at(form.validity.not_after)),
+            common_name: form.common_name.map(str::to_owned),
+            key: public_key(&form.key).ok_or(CertificateError::PublicKey)?,
+            extensions: known_extensions(der, &form.extensions)?,
+        })
     }
 
     /// The bytes it was parsed from.
@@ -179,26 +177,30 @@ impl Certificate {
     /// The bytes its signature is over.
     #[cfg(test)]
     pub(crate) fn signed_bytes(&self) -> &[u8] {
-        &self.signed
+        self.part(&self.signed)
     }
 
     /// Its signature.
     #[cfg(test)]
     pub(crate) fn signature(&self) -> &[u8] {
-        &self.signature
+        self.part(&self.signature)
     }
 
     /// The bytes of its public key.
     #[cfg(test)]
     pub(crate) fn public_key_bytes(&self) -> &[u8] {
-        let key = self.parsed.tbs_certificate().subject_public_key_info();
-        key.subject_public_key.raw_bytes()
+        let form = Form::read(&self.der).expect("it was read before");
+        form.key.subject_public_key.raw_bytes()
+    }
+
+    fn part(&self, part: &Range<usize>) -> &[u8] {
+        self.der.get(part.clone()).unwrap_or_default()
     }
 
     /// Whether `issuer` is named as issuer and its key signed this certificate.
     pub(crate) fn is_signed_by(&self, issuer: &Self) -> bool {
-        self.parsed.tbs_certificate().issuer() == issuer.parsed.tbs_certificate().subject()
-            && issuer.has_signed(&self.signed, &self.signature)
+        self.part(&self.issuer) == issuer.subject()
+            && issuer.has_signed(self.part(&self.signed), self.part(&self.signature))
     }
 
     /// Whether its key signed these bytes of a certificate or list.
@@ -225,51 +227,45 @@ impl Certificate {
     }
 
     /// First and last moment of validity.
-    pub(crate) fn validity(&self) -> (Timestamp, Timestamp) {
-        let validity = self.parsed.tbs_certificate().validity();
-        let at =
-            |time: &x509_cert::time::Time| Timestamp::from_secs(time.to_unix_duration().as_secs());
-        (at(&validity.not_before), at(&validity.not_after))
+    pub(crate) const fn validity(&self) -> (Timestamp, Timestamp) {
+        self.validity
     }
 
     /// Whether `now` lies within the validity.
     pub(crate) fn is_valid_at(&self, now: Timestamp) -> bool {
-        let (from, until) = self.validity();
+        let (from, until) = self.validity;
         from <= now && now <= until
     }
 
-    pub(crate) const fn parsed(&self) -> &x509_cert::Certificate {
-        &self.parsed
+    pub(crate) const fn serial(&self) -> &SerialNumber {
+        &self.serial
+    }
+
+    /// DER of the subject's name.
+    pub(crate) fn subject(&self) -> &[u8] {
+        self.part(&self.subject)
     }
 
     /// Kind of endorsement key, from the subject's common name (AMD 57230, 3);
     /// `None` for every other certificate.
     pub(crate) fn endorsement_key(&self) -> Option<EndorsementKey> {
-        match (&self.key, self.common_name()?.as_str()) {
+        match (&self.key, self.common_name()?) {
             (Key::P384(_), "SEV-VCEK" | "VCEK") => Some(EndorsementKey::Vcek),
             (Key::P384(_), "SEV-VLEK" | "VLEK") => Some(EndorsementKey::Vlek),
             _ => None,
         }
     }
 
-    /// The subject's common name.
-    pub fn common_name(&self) -> Option<String> {
-        let subject = self.parsed.tbs_certificate().subject();
-        let mut names = subject.iter().filter(|attribute| attribute.oid == CN);
-        let name = names.next()?;
-        if names.next().is_some() {
-            return None;
-        }
-        core::str::from_utf8(name.value.value())
-            .ok()
-            .map(str::to_owned)
+    /// The subject's common name, if it has one and only one.
+    pub fn common_name(&self) -> Option<&str> {
+        self.common_name.as_deref()
     }
 
     /// Product name of the extension, such as `Milan-B0` (an IA5String).
-    pub(crate) fn product(&self) -> Option<String> {
-        let value = self.extension(PRODUCT_NAME)?;
-        let text = x509_cert::der::asn1::Ia5StringRef::from_der(value).ok()?;
-        Some(text.as_str().to_owned())
+    pub(crate) fn product(&self) -> Option<&str> {
+        let value = AnyRef::from_der(self.extension(PRODUCT_NAME)?).ok()?;
+        value.decode_as::<Ia5StringRef<'_>>().ok()?;
+        core::str::from_utf8(value.value()).ok()
     }
 
     /// The TCB the key was derived from, one DER INTEGER per component.
@@ -292,15 +288,10 @@ impl Certificate {
         self.extension(HWID)
     }
 
-    fn extensions(&self) -> impl Iterator<Item = &x509_cert::ext::Extension> {
-        let extensions = self.parsed.tbs_certificate().extensions();
-        extensions.map(Vec::as_slice).unwrap_or_default().iter()
-    }
-
     fn extension(&self, id: ObjectIdentifier) -> Option<&[u8]> {
-        self.extensions()
-            .find(|extension| extension.extn_id == id)
-            .map(|extension| extension.extn_value.as_bytes())
+        let mut extensions = self.extensions.iter();
+        let (_, value) = extensions.find(|(known, _)| *known == id)?;
+        Some(self.part(value))
     }
 }
 
@@ -310,15 +301,13 @@ impl fmt::Debug for Certificate {
     }
 }
 
-/// A certificate's public key, when it is of a kind the vendor uses.
-fn public_key(certificate: &x509_cert::Certificate) -> Option<Key> {
-    let info = certificate.tbs_certificate().subject_public_key_info();
+/// A public key, when it is of a kind the vendor uses.
+fn public_key(info: &SubjectPublicKeyInfoRef<'_>) -> Option<Key> {
     let bytes = info.subject_public_key.as_bytes()?;
     match info.algorithm.oid {
         RSA => RsaKey::parse(bytes).map(Key::Rsa),
         ELLIPTIC_CURVE => {
-            let parameters = info.algorithm.parameters.as_ref()?;
-            let curve = parameters.decode_as::<ObjectIdentifier>().ok()?;
+            let curve: ObjectIdentifier = info.algorithm.parameters?.decode_as().ok()?;
             let point = (curve == P384).then_some(bytes)?;
             P384Key::parse(point).map(Key::P384)
         }
@@ -326,27 +315,34 @@ fn public_key(certificate: &x509_cert::Certificate) -> Option<Key> {
     }
 }
 
+/// Extensions as parts of `der`. Key usage and basic constraints are the only
+/// critical ones the vendor sets; another one would be a restriction we do not
+/// understand.
+fn known_extensions(
+    der: &[u8],
+    extensions: &[Extension<'_>],
+) -> Result<Vec<(ObjectIdentifier, Range<usize>)>, CertificateError> {
+    let mut known: Vec<(ObjectIdentifier, Range<usize>)> = Vec::with_capacity(extensions.len());
+    for Extension {
+        id,
+        critical,
+        value,
+    } in extensions
+    {
+        if *critical && *id != ID_CE_BASIC_CONSTRAINTS && *id != ID_CE_KEY_USAGE {
+            return Err(CertificateError::CriticalExtension(*id));
+        }
+        if known.iter().any(|(seen, _)| seen == id) {
+            return Err(CertificateError::DuplicateExtension(*id));
+        }
+        known.push((*id, span(der, value)));
+    }
+    Ok(known)
+}
+
 /// Whether an AlgorithmIdentifier is the vendor's RSA-PSS, to the byte.
 pub(crate) fn is_vendor_algorithm(algorithm: &[u8]) -> bool {
     algorithm == PSS_SHA384 || algorithm == PSS_SHA384_TRAILER
-}
-
-/// Splits `SEQUENCE { signed, algorithm, BIT STRING }`, the outer form of both
-/// certificates and revocation lists (RFC 5280, 4.1 and 5.1), into the raw bytes
-/// of its parts.
-pub(crate) fn split_signed(der: &[u8]) -> x509_cert::der::Result<(&[u8], &[u8], &[u8])> {
-    let mut outer = SliceReader::new(der)?;
-    let parts = outer.sequence(|inner| {
-        let signed = inner.tlv_bytes()?;
-        let algorithm = inner.tlv_bytes()?;
-        let signature: BitStringRef<'_> = inner.decode()?;
-        let signature = signature
-            .as_bytes()
-            .ok_or_else(|| Tag::BitString.value_error())?;
-        Ok::<_, x509_cert::der::Error>((signed, algorithm, signature))
-    })?;
-    outer.finish()?;
-    Ok(parts)
 }
 
 #[cfg(test)]

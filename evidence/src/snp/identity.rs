@@ -1,5 +1,6 @@
 //! What runs: the chip, the guest image and its keys, and the binding to one job.
 
+use crate::check::Hex;
 use crate::ledger::Ledger;
 use crate::{Accept, Expected, Reason, Rejection, Report};
 
@@ -43,5 +44,5 @@ fn require_bytes<const N: usize>(
     seen: [u8; N],
 ) -> Result<(), Rejection> {
     let holds = expected.accepts(&seen);
-    ledger.require(reason, name, expected, hex::encode(seen), holds)
+    ledger.require(reason, name, expected, Hex(&seen), holds)
 }

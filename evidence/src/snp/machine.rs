@@ -4,6 +4,7 @@
 use super::certificate::EndorsementKey;
 use super::origin::Origin;
 use super::report::TcbField;
+use crate::check::Hex;
 use crate::ledger::Ledger;
 use crate::{Expected, Mitigations, Reason, Rejection, Report, Tcb};
 
@@ -49,14 +50,12 @@ fn require_tcbs(
         let wanted = format!("a TCB floor for {generation}");
         return Err(ledger.refuse(Reason::NoTcbFloor, "TCB floor", wanted, "none is known"));
     };
-    let mut require = |field, name, reason| {
-        let wanted = format!("at least {floor}");
-        match report.tcb(generation, field) {
-            None => Err(ledger.refuse(reason, name, wanted, "unknown components")),
-            Some(tcb) => {
-                ledger.require(reason, name, wanted, tcb, tcb.is_at_least(floor))?;
-                Ok(tcb)
-            }
+    let wanted = format!("at least {floor}");
+    let mut require = |field, name, reason| match report.tcb(generation, field) {
+        None => Err(ledger.refuse(reason, name, wanted.clone(), "unknown components")),
+        Some(tcb) => {
+            ledger.require(reason, name, wanted.clone(), tcb, tcb.is_at_least(floor))?;
+            Ok(tcb)
         }
     };
     Ok(Tcbs {
@@ -80,8 +79,8 @@ fn require_chip(
     ledger.require(
         Reason::ChipId,
         "signing key's chip",
-        hex::encode(named),
-        hex::encode(significant),
+        Hex(named),
+        Hex(significant),
         named == significant
             && rest.iter().all(|byte| *byte == 0)
             && significant.iter().any(|byte| *byte != 0),

@@ -68,7 +68,8 @@ impl RevocationList {
 
     /// Whether `root` is named as issuer and its key signed this list.
     pub(crate) fn is_signed_by(&self, root: &Certificate) -> bool {
-        self.parsed.tbs_cert_list.issuer == *root.parsed().tbs_certificate().subject()
+        let issuer = self.parsed.tbs_cert_list.issuer.to_der();
+        issuer.is_ok_and(|issuer| issuer == root.subject())
             && root.has_signed(&self.signed, &self.signature)
     }
 
@@ -88,7 +89,7 @@ impl RevocationList {
 
     /// Whether the list names this certificate's serial number.
     pub(crate) fn revokes(&self, certificate: &Certificate) -> bool {
-        let serial = certificate.parsed().tbs_certificate().serial_number();
+        let serial = certificate.serial();
         let revoked = self.parsed.tbs_cert_list.revoked_certificates.iter();
         revoked
             .flatten()

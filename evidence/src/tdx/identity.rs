@@ -33,5 +33,5 @@ pub(super) fn require(ledger: &mut Ledger, x: &Expected, quote: &Quote) -> Resul
     }
     let (wanted, seen) = (Accept::Exactly(x.report_data), quote.report_data());
     let (text, holds) = (hex::encode(seen), wanted.accepts(&seen));
-    ledger.require(Reason::ReportData, "REPORTDATA", wanted, text, holds)
+    ledger.require(Reason::ReportData, "REPORTDATA", &wanted, text, holds)
 }

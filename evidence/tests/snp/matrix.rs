@@ -111,7 +111,7 @@ fn a_mitigation_must_be_there_at_launch_and_now() {
 }
 
 fn names(checks: &[evidence::Check]) -> Vec<String> {
-    checks.iter().map(|check| check.name.clone()).collect()
+    checks.iter().map(|check| check.name.to_string()).collect()
 }
 
 /// Where a flag stands in a report.
