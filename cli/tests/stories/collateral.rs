@@ -220,7 +220,7 @@ async fn a_bundle_carries_what_is_kept_and_only_what_verifies() {
         .await
         .assert(1, &["not the intermediate and root"]);
     let dir = world.path(".local/share/cdvm/collateral");
-    std::fs::write(dir.join("milan-chain.pem"), pem(&[ASK, ARK])).unwrap();
+    std::fs::write(dir.join("milan-chain-vcek.pem"), pem(&[ASK, ARK])).unwrap();
     let chip = hex::encode(&report()[0x1a0..0x1e0]);
     let name = format!("milan-key-{chip}-0.3.0.8.115.der");
     std::fs::write(dir.join(&name), VCEK).unwrap();
