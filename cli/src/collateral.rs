@@ -29,7 +29,7 @@ use fetch::Fetcher;
 use item::Item;
 use server::{Address, Pace};
 use store::Store;
-use subject::{Subject, is_vendors};
+use subject::Subject;
 use supply::Supply;
 use throttle::Throttle;
 
@@ -163,8 +163,7 @@ pub(crate) async fn judged<T>(
     judge: impl Fn(&[u8], &Trust) -> (Verdict, T),
 ) -> (Verdict, T, Vec<u8>) {
     let certificate = shown.certificate.to_vec();
-    let subject = Subject::of(shown.report);
-    let Some(subject) = subject.filter(|subject| is_vendors(subject.generation, trust)) else {
+    let Some(subject) = Subject::of_hardware(shown.report, trust) else {
         let (verdict, result) = judge(&certificate, trust);
         return (verdict, result, certificate);
     };

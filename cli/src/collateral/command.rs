@@ -75,9 +75,7 @@ async fn export(fetcher: Fetcher<'_>, trust: &Trust, args: Export) -> Result<()>
             report,
             certificate,
         } = input::any(path)?;
-        let subject = Subject::of(&report);
-        let subject = subject.filter(|subject| is_vendors(subject.generation, trust));
-        let subject = subject.ok_or_else(|| {
+        let subject = Subject::of_hardware(&report, trust).ok_or_else(|| {
             let what = format!("{} needs no collateral of a vendor", path.display());
             let next = "it is simulated, or of a processor your trust file has no root for";
             Problem::usage(what, next)

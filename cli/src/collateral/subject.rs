@@ -15,6 +15,11 @@ pub(super) struct Subject {
 }
 
 impl Subject {
+    /// The gate: what these bytes are about, if hardware could vouch for it.
+    pub(super) fn of_hardware(report: &[u8], trust: &Trust) -> Option<Self> {
+        Self::of(report).filter(|subject| is_vendors(subject.generation, trust))
+    }
+
     /// Takes bytes for a report; nothing of it is verified.
     pub(super) fn of(report: &[u8]) -> Option<Self> {
         let report = Report::parse(report).ok()?;
@@ -79,8 +84,8 @@ impl Subject {
     }
 }
 
-/// The gate: whether the vendor's own root counts for these processors. Under a
-/// simulated root nothing is asked for.
+/// Whether the vendor's own root counts for these processors. Under a simulated
+/// root nothing is asked for.
 pub(super) fn is_vendors(generation: Generation, trust: &Trust) -> bool {
     let root = trust.root(generation);
     root.is_some_and(|root| root.class() == RootClass::Vendor)
@@ -94,6 +99,7 @@ mod tests {
 
     use super::{Subject, is_vendors};
     use crate::collateral::item::{Item, Signer};
+    use crate::collateral::tests::{by_chip, trust};
 
     #[test]
     fn a_report_says_which_items_it_needs() {
@@ -122,13 +128,16 @@ mod tests {
         assert!(lent.key().unwrap_err().why.contains("only the provider"));
         assert_eq!(lent.chain(), Item::Chain(turin, Signer::Vlek));
         assert_eq!(lent.list(), Item::List(turin, Signer::Vlek));
-        assert!(Subject::of(b"no report").is_none());
     }
 
     #[test]
     fn nothing_is_asked_for_but_under_the_vendors_own_roots() {
         let vendors = Trust::built_in().unwrap();
-        let simulated = crate::collateral::tests::trust(None);
+        let simulated = trust(None);
+        let report = by_chip().report;
+        assert!(Subject::of_hardware(&report, &vendors).is_some());
+        assert!(Subject::of_hardware(&report, &simulated).is_none());
+        assert!(Subject::of_hardware(b"no report", &vendors).is_none());
         for generation in Generation::ALL {
             assert!(is_vendors(generation, &vendors));
             // Simulated, or no root at all.

@@ -83,34 +83,6 @@ async fn a_chain_that_is_not_the_vendors_is_neither_used_nor_kept() {
 }
 
 #[tokio::test]
-async fn outages_of_the_chain_are_refusals_that_pass() {
-    let bench = Bench::new().await;
-    let lent = by_provider(&world().vlek);
-    let whole = with(world().provider.asvk());
-    for (answer, why) in [
-        (Answer::Status(503, None), "503"),
-        (Answer::Status(404, None), "404"),
-        (Answer::Hang, "did not answer in time"),
-        (Answer::Cut(whole.clone()), "broke off"),
-        (Answer::Body(vec![b'-'; 64 * 1024 + 1]), "more than 65536"),
-        // Last, for it also holds for the next run.
-        (Answer::Status(429, Some(2)), "429"),
-    ] {
-        bench.serves(&VLEK_CHAIN, &[answer]);
-        bench.run_of(&lent).await.refused("vendor chain", why);
-        assert!(bench.files().is_empty());
-    }
-    bench.serves(
-        &VLEK_CHAIN,
-        &[Answer::Cut(whole.clone()), Answer::Body(whole)],
-    );
-    assert!(bench.run_of(&lent).await.accepted);
-    let offline = Bench::new().await.offline_of(&lent).await;
-    offline.refused("vendor chain", "--offline");
-    assert!(offline.advice.contains("cdvm collateral export"));
-}
-
-#[tokio::test]
 async fn an_intermediate_that_did_not_sign_this_key_is_not_kept_and_a_new_one_is() {
     let bench = Bench::new().await;
     let World { vendor, vlek, .. } = world();

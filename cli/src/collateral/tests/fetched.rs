@@ -2,7 +2,10 @@
 
 use evidence::Generation;
 
-use super::{BETWEEN, Bench, Collateral, Effort, From, Item, LIST, PACE, by_chip, key, run, trust};
+use super::{
+    BETWEEN, Bench, Collateral, Effort, From, Item, LIST, PACE, by_chip, by_provider, key, run,
+    trust, world,
+};
 
 #[tokio::test]
 async fn what_is_missing_is_fetched_once_kept_and_verified_again() {
@@ -67,27 +70,19 @@ async fn two_runs_at_once_take_turns_and_ask_once() {
 
 #[tokio::test]
 async fn for_other_machines_nothing_is_asked_or_said() {
-    let bench = Bench::new().await;
-    let ended = run(
-        &bench.dir,
-        bench.reach(),
-        Effort::Disk,
-        &trust(None),
-        &by_chip(),
-    )
-    .await;
-    assert!(!ended.accepted && ended.told.is_empty());
-    assert!(bench.server.asked().is_empty());
-    assert!(bench.run().await.accepted);
-    let ended = run(
-        &bench.dir,
-        bench.reach(),
-        Effort::Disk,
-        &trust(None),
-        &by_chip(),
-    )
-    .await;
-    assert!(ended.accepted && ended.told.is_empty());
+    for evidence in [by_chip(), by_provider(&world().vlek)] {
+        let bench = Bench::new().await;
+        let run = async || {
+            let reach = bench.reach();
+            run(&bench.dir, reach, Effort::Disk, &trust(None), &evidence).await
+        };
+        let ended = run().await;
+        assert!(!ended.accepted && ended.told.is_empty());
+        assert!(bench.server.asked().is_empty());
+        assert!(bench.run_of(&evidence).await.accepted);
+        let ended = run().await;
+        assert!(ended.accepted && ended.told.is_empty());
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Revocation lists: old, older, and newer ones.
 
+use simvendor::Vendor;
+
 use super::{Answer, Bench, DAY, LIST, made, now, trust, world};
 
 #[tokio::test]
@@ -40,4 +42,16 @@ async fn an_older_list_never_takes_the_place_of_a_newer() {
     bench.serves(&LIST, &[Answer::Body(made(20))]);
     let ended = bench.run_with(&trust(Some(20))).await;
     ended.ends_at("not revoked");
+}
+
+#[tokio::test]
+async fn a_list_of_another_root_is_neither_used_nor_kept() {
+    let bench = Bench::new().await;
+    let time = now().as_secs();
+    let stranger = Vendor::generate(simvendor::Generation::Genoa, time).unwrap();
+    let list = stranger.revocation_list(time - 60, &[]).unwrap();
+    bench.serves(&LIST, &[Answer::Body(list)]);
+    let ended = bench.run().await;
+    ended.refused("revocation list", "did not sign the revocation list");
+    assert!(bench.files().iter().all(|file| !file.contains("-list-")));
 }

@@ -1,11 +1,12 @@
 //! Outages: 429 with Retry-After, 5xx, a hang, an answer that breaks off, no
 //! network, and answers that are none.
 
+use evidence::Evidence;
 use relay::Plain;
 
 use super::{
-    Address, Answer, BETWEEN, Bench, Effort, KeyServer, LIST, Reach, by_chip, key, made, run,
-    trust, world,
+    Address, Answer, BETWEEN, Bench, Effort, Item, KeyServer, LIST, Reach, VLEK_CHAIN, World,
+    by_chip, by_provider, key, made, pem, run, trust, world,
 };
 
 #[tokio::test]
@@ -133,4 +134,53 @@ async fn without_a_network_it_says_so_at_once() {
     let ended = run(&bench.dir, nobody, Effort::Fetch, &trust(None), &by_chip()).await;
     ended.refused("signing key", "no connection");
     assert!(ended.advice.contains("import"));
+}
+
+/// Every outage of one item, in the words it is told in, and its end. `evidence`
+/// lacks this item before others, and is refused by `check` without it.
+async fn outages_of(item: Item, whole: Vec<u8>, evidence: Evidence, check: &str) {
+    let bench = Bench::new().await;
+    let half = whole[..whole.len() / 2].to_vec();
+    for (answer, why) in [
+        (Answer::Status(503, None), "503, 3 times"),
+        (Answer::Status(404, None), "404"),
+        (Answer::Hang, "did not answer in time"),
+        (Answer::Cut(whole.clone()), "broke off"),
+        (Answer::Body(half), "it sent what is not one"),
+        (Answer::Body(vec![b'-'; item.most() + 1]), "more than"),
+        // Last, for it also holds for the next run.
+        (Answer::Status(429, Some(1)), "429"),
+    ] {
+        bench.serves(&item, &[answer]);
+        bench.run_of(&evidence).await.refused(check, why);
+        assert!(bench.files().is_empty());
+    }
+    let broken = [Answer::Status(429, Some(1)), Answer::Cut(whole.clone())];
+    bench.serves(&item, &[&broken[..], &[Answer::Body(whole)]].concat());
+    let ended = bench.run_of(&evidence).await;
+    assert!(ended.accepted && ended.waited("429") && ended.waited("broke off"));
+    let offline = Bench::new().await.offline_of(&evidence).await;
+    offline.refused(check, "--offline");
+    assert!(offline.advice.contains("cdvm collateral export"));
+}
+
+#[tokio::test]
+async fn outages_of_a_list_are_refusals_that_pass() {
+    let brought = Evidence {
+        certificate: world().chip.certificate().to_vec(),
+        ..by_chip()
+    };
+    outages_of(LIST, made(1), brought, "revocation list").await;
+}
+
+#[tokio::test]
+async fn outages_of_a_chain_are_refusals_that_pass() {
+    let World {
+        vendor,
+        provider,
+        vlek,
+        ..
+    } = world();
+    let chain = pem(&[provider.asvk(), vendor.ark()]);
+    outages_of(VLEK_CHAIN, chain, by_provider(vlek), "vendor chain").await;
 }
