@@ -109,18 +109,20 @@ pub(crate) enum Command {
 
 /// What `cdvm collateral --help` teaches.
 const COLLATERAL: &str = "\
-A machine's evidence is signed by its chip. To verify it takes the certificate of the chip's key, and the
-vendor's list of what it revoked. What a machine does not send is fetched from AMD's key server when it is
-needed, one request in ten seconds, and kept where jobs are kept. The key server is not trusted: everything
-is verified under the compiled-in roots, each time it is used. It does learn from which address which chip
-is asked about; --key-server names a mirror, and --offline asks nobody.
+A machine's evidence is signed by its chip, or by a key the vendor lent to its provider (VLEK). To verify it
+takes the certificate of that key, those above it, and the vendor's list of what it revoked. What a machine
+does not send is fetched from AMD's key server when it is needed, one request in ten seconds, and kept where
+jobs are kept. The key server is not trusted: everything is verified under the compiled-in roots, each time
+it is used. It does learn from which address which chip is asked about; --key-server names a mirror, and
+--offline asks nobody.
 
 To verify without a network:
   cdvm collateral export --evidence attestation.json --output bundle.json    where there is one
   cdvm collateral import bundle.json                                         where there is none
   cdvm verify --offline
 
-Nothing is fetched for evidence made without hardware. Intel's collateral (TDX) is not fetched yet.";
+Nothing is fetched for evidence made without hardware. The certificate of a provider's key comes only with
+the evidence. Intel's collateral (TDX) is not fetched yet.";
 
 #[derive(Subcommand)]
 pub(crate) enum CollateralCommand {
@@ -144,7 +146,8 @@ pub(crate) struct Export {
     /// JSON; repeat it [default: all that is kept]
     #[arg(long, value_name = "FILE")]
     pub(crate) evidence: Vec<PathBuf>,
-    /// Fetch chain and revocation list of these processors, and write them; repeat it
+    /// Fetch chains and revocation lists of these processors, for chips' and for providers' keys, and write them;
+    /// repeat it
     #[arg(long = "for", value_name = "PROCESSOR", value_parser = ["milan", "genoa", "turin"])]
     pub(crate) generations: Vec<String>,
 }

@@ -283,6 +283,27 @@ impl Trust {
         Ok(self)
     }
 
+    /// This trust with the intermediate for providers' keys (ASVK) `der`. One that
+    /// is there already stays: what a trust file brings is never replaced.
+    ///
+    /// # Errors
+    /// When there is no root of this generation, or it did not sign the intermediate.
+    pub fn with_vlek_intermediate(
+        mut self,
+        generation: Generation,
+        der: &[u8],
+    ) -> Result<Self, TrustError> {
+        let mut roots = self.roots.iter_mut();
+        let root = roots.find(|root| root.generation() == generation);
+        let root = root.ok_or(TrustError::WithoutRoot(generation))?;
+        let with = root.clone().with_asvk(der);
+        let with = with.map_err(|error| TrustError::Root(generation, error))?;
+        if root.asvk().is_none() {
+            *root = with;
+        }
+        Ok(self)
+    }
+
     /// What the evidence of a guest with this manifest must say at `now`.
     pub(crate) fn expected(
         &self,

@@ -52,6 +52,7 @@ enum ItemForm {
     },
     Chain {
         generation: Generation,
+        signer: SignerForm,
         data: String,
     },
     List {
@@ -66,6 +67,24 @@ enum ItemForm {
 enum SignerForm {
     Vcek,
     Vlek,
+}
+
+impl From<Signer> for SignerForm {
+    fn from(signer: Signer) -> Self {
+        match signer {
+            Signer::Vcek => Self::Vcek,
+            Signer::Vlek => Self::Vlek,
+        }
+    }
+}
+
+impl From<SignerForm> for Signer {
+    fn from(form: SignerForm) -> Self {
+        match form {
+            SignerForm::Vcek => Self::Vcek,
+            SignerForm::Vlek => Self::Vlek,
+        }
+    }
 }
 
 /// The file for these items.
@@ -83,13 +102,14 @@ pub(super) fn write(items: &[(Item, Vec<u8>)]) -> Vec<u8> {
                 tcb,
                 data,
             },
-            Item::Chain(generation) => ItemForm::Chain { generation, data },
+            Item::Chain(generation, signer) => ItemForm::Chain {
+                generation,
+                signer: signer.into(),
+                data,
+            },
             Item::List(generation, signer) => ItemForm::List {
                 generation,
-                signer: match signer {
-                    Signer::Vcek => SignerForm::Vcek,
-                    Signer::Vlek => SignerForm::Vlek,
-                },
+                signer: signer.into(),
                 data,
             },
         }
@@ -137,18 +157,16 @@ fn item(form: ItemForm) -> Option<(Item, Vec<u8>)> {
             };
             (key, data)
         }
-        ItemForm::Chain { generation, data } => (Item::Chain(generation), data),
+        ItemForm::Chain {
+            generation,
+            signer,
+            data,
+        } => (Item::Chain(generation, signer.into()), data),
         ItemForm::List {
             generation,
             signer,
             data,
-        } => {
-            let signer = match signer {
-                SignerForm::Vcek => Signer::Vcek,
-                SignerForm::Vlek => Signer::Vlek,
-            };
-            (Item::List(generation, signer), data)
-        }
+        } => (Item::List(generation, signer.into()), data),
     };
     Some((item, BASE64.decode(data).ok()?))
 }
@@ -176,7 +194,11 @@ mod tests {
         };
         let items = vec![
             (key, vec![1, 2]),
-            (Item::Chain(Generation::Milan), b"PEM".to_vec()),
+            (
+                Item::Chain(Generation::Milan, Signer::Vcek),
+                b"PEM".to_vec(),
+            ),
+            (Item::Chain(Generation::Milan, Signer::Vlek), Vec::new()),
             (Item::List(Generation::Genoa, Signer::Vlek), vec![0x30]),
         ];
         let json = write(&items);
@@ -198,7 +220,7 @@ mod tests {
         ] {
             assert!(matches!(read(other), Err(BundleError::Form(_))), "{other}");
         }
-        let many = vec![(Item::Chain(Generation::Milan), Vec::new()); 1025];
+        let many = vec![(Item::Chain(Generation::Milan, Signer::Vcek), Vec::new()); 1025];
         let many = super::read(&write(&many));
         assert!(matches!(many, Err(BundleError::TooMany(1025))));
     }

@@ -1,13 +1,11 @@
 //! What AMD's key server has: names, addresses, bounds, and how each of it is
 //! verified. Pure. Another vendor's collateral (Intel's, for TDX) is more variants
 //! of [`Item`]: every match on it is without `_`, and nothing outside this file
-//! knows an address or a format.
+//! knows an address or a format. Which items a report needs says `subject.rs`.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use evidence::{
-    Evidence, Expected, Generation, REPORT_LEN, Reason, Report, Revocation, Tcb, TcbFloor,
-};
-use job::{Check, Digest, Size, Timestamp, Trust};
+use evidence::{Certificate, Generation, RevocationList, Root, Tcb};
+use job::{Timestamp, Trust};
 
 use crate::text::short_hex;
 
@@ -21,8 +19,8 @@ pub(crate) enum Item {
         chip: Vec<u8>,
         tcb: Tcb,
     },
-    /// The certificates of intermediate and root.
-    Chain(Generation),
+    /// The certificates of the intermediate for this kind of key, and of the root.
+    Chain(Generation, Signer),
     /// What the root revoked, as published for this kind of key.
     List(Generation, Signer),
 }
@@ -51,6 +49,9 @@ pub(crate) enum Unfit {
 }
 
 impl Signer {
+    /// Both of them.
+    pub(crate) const ALL: [Self; 2] = [Self::Vcek, Self::Vlek];
+
     /// As the key server's addresses have it.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -61,43 +62,12 @@ impl Signer {
 }
 
 impl Item {
-    /// The certificate that would verify this report.
-    ///
-    /// # Errors
-    /// When nobody has it for asking: why.
-    pub(crate) fn key_of(report: &Report, generation: Generation) -> Result<Self, &'static str> {
-        if signer(report) == Signer::Vlek {
-            return Err(
-                "a provider's key (VLEK) signed, and only the provider has its certificate",
-            );
-        }
-        let id = report.chip_id();
-        let (chip, _) = id.split_at(chip_len(generation));
-        if chip.iter().all(|byte| *byte == 0) {
-            return Err("the report hides its chip, and the key server asks for it");
-        }
-        // Offset 0x180 is REPORTED_TCB: the TCB the key was derived from.
-        let tcb = report.bytes().get(0x180..0x188).unwrap_or_default();
-        let tcb = tcb.try_into().ok();
-        let tcb = tcb.and_then(|bytes| Tcb::from_bytes(generation, bytes));
-        Ok(Self::Key {
-            generation,
-            chip: chip.to_vec(),
-            tcb: tcb.ok_or("the report names a TCB nobody knows")?,
-        })
-    }
-
-    /// The revocation list for this report's kind of key.
-    pub(crate) fn list_of(report: &Report, generation: Generation) -> Self {
-        Self::List(generation, signer(report))
-    }
-
     /// For which processors.
     pub(crate) const fn generation(&self) -> Generation {
         match self {
-            Self::Key { generation, .. } | Self::Chain(generation) | Self::List(generation, _) => {
-                *generation
-            }
+            Self::Key { generation, .. }
+            | Self::Chain(generation, _)
+            | Self::List(generation, _) => *generation,
         }
     }
 
@@ -126,7 +96,9 @@ impl Item {
                     hex::encode(chip)
                 )
             }
-            Self::Chain(generation) => format!("vcek/v1/{generation}/cert_chain"),
+            Self::Chain(generation, signer) => {
+                format!("{}/v1/{generation}/cert_chain", signer.name())
+            }
             Self::List(generation, signer) => format!("{}/v1/{generation}/crl", signer.name()),
         }
     }
@@ -135,7 +107,7 @@ impl Item {
     pub(crate) const fn most(&self) -> usize {
         match self {
             Self::Key { .. } => 16 * 1024,
-            Self::Chain(_) => 64 * 1024,
+            Self::Chain(..) => 64 * 1024,
             Self::List(..) => 1024 * 1024,
         }
     }
@@ -143,8 +115,6 @@ impl Item {
     /// Verifies bytes that somebody says are this item: nothing that comes from a
     /// server, a file or our own disk is believed for where it comes from. Gives
     /// the date of a revocation list.
-    ///
-    /// Whether a key's certificate fits a report is seen with the report: [`fits`].
     ///
     /// # Errors
     /// What is wrong with them.
@@ -157,39 +127,19 @@ impl Item {
         if bytes.len() > self.most() {
             return Err(Unfit::TooLong(bytes.len()));
         }
-        let generation = self.generation();
-        let root = trust.root(generation).ok_or(Unfit::NoRoot(generation))?;
         match self {
-            Self::Key { chip, .. } => {
-                if let Some((reason, seen)) = reached(trust, generation, bytes, now)
-                    // Everything about the certificate held, and then the report
-                    // that nobody signed did not.
-                    && reason != Reason::Signature
-                {
-                    return Err(Unfit::Unverified(seen));
-                }
-                // Which chip it is for `evidence::verify` says with a report; here
-                // it is enough that the vendor signed this chip's number.
-                if chip.is_empty() || !bytes.windows(chip.len()).any(|part| part == chip) {
-                    return Err(Unfit::Unverified("it is another chip's".to_owned()));
-                }
-                Ok(None)
+            Self::Key {
+                generation,
+                chip,
+                tcb,
+            } => verify_key(bytes, root(trust, *generation)?, chip, *tcb, now).map(|()| None),
+            Self::Chain(generation, signer) => {
+                verify_chain(bytes, root(trust, *generation)?, *signer, now).map(|()| None)
             }
-            Self::Chain(_) => {
-                let own = [root.ask().der(), root.ark().der()];
-                let seen = certificates(bytes);
-                if seen.iter().map(Vec::as_slice).eq(own) {
-                    return Ok(None);
-                }
-                let what = "not the intermediate and root that the trust file has";
-                Err(Unfit::Unverified(what.to_owned()))
-            }
-            Self::List(..) => {
-                let root = root.clone().with_revocation_list(bytes);
-                let root = root.map_err(|error| Unfit::Unverified(chain(&error)))?;
-                Ok(root
-                    .revocation_list()
-                    .map(evidence::RevocationList::made_at))
+            Self::List(generation, _) => {
+                let root = root(trust, *generation)?.clone();
+                let root = root.with_revocation_list(bytes).map_err(unverified)?;
+                Ok(root.revocation_list().map(RevocationList::made_at))
             }
         }
     }
@@ -207,7 +157,12 @@ impl std::fmt::Display for Item {
                 let chip = short_hex(&hex::encode(chip));
                 write!(f, "key certificate of {generation} chip {chip}, {tcb}")
             }
-            Self::Chain(generation) => write!(f, "certificates above the keys of {generation}"),
+            Self::Chain(generation, Signer::Vcek) => {
+                write!(f, "certificates above the keys of {generation}")
+            }
+            Self::Chain(generation, Signer::Vlek) => {
+                write!(f, "certificates above the keys of {generation} (VLEK)")
+            }
             Self::List(generation, Signer::Vcek) => write!(f, "revocation list of {generation}"),
             Self::List(generation, Signer::Vlek) => {
                 write!(f, "revocation list of {generation} (VLEK)")
@@ -216,96 +171,51 @@ impl std::fmt::Display for Item {
     }
 }
 
-/// Whether this certificate is the one of the key that signed this report: the
-/// vendor's, valid, of this chip and TCB, and the signature fits.
-pub(crate) fn fits(report: &[u8], certificate: &[u8], trust: &Trust, now: Timestamp) -> bool {
-    // Last of the checks that tie a certificate to a report (`evidence::verify`).
-    const LAST: &str = "signing key's TCB";
-    let evidence = Evidence {
-        report: report.to_vec(),
-        certificate: certificate.to_vec(),
+/// The certificate of a chip's key: signed by the vendor's intermediate, valid,
+/// and about this chip at this TCB.
+fn verify_key(der: &[u8], root: &Root, chip: &[u8], tcb: Tcb, now: Timestamp) -> Result<(), Unfit> {
+    let generation = root.generation();
+    root.clone().with_endorsement_key(der).map_err(unverified)?;
+    let certificate = Certificate::parse(der).map_err(unverified)?;
+    let wrong = if !certificate.is_valid_at(now) {
+        format!("it is not valid on {now}")
+    } else if !certificate.is_for(generation) {
+        format!("it is another product's than {generation}'s")
+    } else if certificate.chip_id() != Some(chip) {
+        "it is another chip's".to_owned()
+    } else if certificate.tcb(generation) != Some(tcb) {
+        "it is for another TCB".to_owned()
+    } else {
+        return Ok(());
     };
-    match evidence::verify(&evidence, &anything(trust, now), now) {
-        Ok(_) => true,
-        Err(rejection) => {
-            let (_, passed) = rejection.checks.split_last().unzip();
-            let passed: &[Check] = passed.unwrap_or_default();
-            passed.iter().any(|check| check.name == LAST)
+    Err(Unfit::Unverified(wrong))
+}
+
+/// The compiled-in chain, to the byte; above providers' keys, where no
+/// intermediate is compiled in, one that the root signed.
+fn verify_chain(pem: &[u8], root: &Root, signer: Signer, now: Timestamp) -> Result<(), Unfit> {
+    let wrong = |what: &str| Err(Unfit::Unverified(what.to_owned()));
+    match (signer, certificates(pem).as_slice()) {
+        (Signer::Vcek, [ask, ark]) if ask == root.ask().der() && ark == root.ark().der() => Ok(()),
+        (Signer::Vcek, _) => wrong("not the intermediate and root that the trust file has"),
+        (Signer::Vlek, [asvk, ark]) if ark == root.ark().der() => {
+            let root = root.clone().with_asvk(asvk).map_err(unverified)?;
+            match root.asvk() {
+                Some(asvk) if asvk.is_valid_at(now) => Ok(()),
+                Some(_) | None => wrong(&format!("it is not valid on {now}")),
+            }
         }
+        (Signer::Vlek, _) => wrong("not an intermediate and the root that the trust file has"),
     }
 }
 
-/// Who this report says signed it: bits 4:2 of KEY_INFO, at offset 0x48.
-fn signer(report: &Report) -> Signer {
-    match report.bytes().get(0x48).map(|info| info >> 2 & 0b111) {
-        Some(1) => Signer::Vlek,
-        _ => Signer::Vcek,
-    }
+/// DER of the intermediate in a chain that was verified.
+pub(super) fn intermediate(chain: &[u8]) -> Vec<u8> {
+    certificates(chain).into_iter().next().unwrap_or_default()
 }
 
-const fn chip_len(generation: Generation) -> usize {
-    match generation {
-        Generation::Milan | Generation::Genoa => 64,
-        Generation::Turin => 8,
-    }
-}
-
-/// The first check that does not hold under this certificate for a report that
-/// nobody signed, if nothing is asked of revocation and TCB.
-fn reached(
-    trust: &Trust,
-    generation: Generation,
-    certificate: &[u8],
-    now: Timestamp,
-) -> Option<(Reason, String)> {
-    let evidence = Evidence {
-        report: blank_report(generation),
-        certificate: certificate.to_vec(),
-    };
-    let rejection = evidence::verify(&evidence, &anything(trust, now), now).err()?;
-    let seen = rejection.checks.last().map(ToString::to_string);
-    Some((rejection.reason, seen.unwrap_or_default()))
-}
-
-/// Expectations that ask nothing of revocation and TCB: what is verified with
-/// them is the certificate alone, never a machine.
-fn anything(trust: &Trust, now: Timestamp) -> Expected {
-    let lowest = Tcb {
-        fmc: 0,
-        bootloader: 0,
-        tee: 0,
-        snp: 0,
-        microcode: 0,
-    };
-    let floors = Generation::ALL.map(|generation| TcbFloor { generation, lowest });
-    Expected {
-        revocation: Revocation::NotChecked,
-        tcb_floors: floors.to_vec(),
-        ..trust.expected_of_machine(Size::Any, Digest::from_bytes([0; 32]), [0; 64], now)
-    }
-}
-
-/// A report of this generation that nobody signed: under it the checks of
-/// `evidence::verify` go as far as the certificate holds, and end at the signature.
-fn blank_report(generation: Generation) -> Vec<u8> {
-    let (family, model) = match generation {
-        Generation::Milan => (0x19, 0x01),
-        Generation::Genoa => (0x19, 0x11),
-        Generation::Turin => (0x1a, 0x02),
-    };
-    // Version 3; policy bit 17, which is always one; ECDSA P-384 with SHA-384;
-    // CPUID family and model (offsets of AMD 56860, table "ATTESTATION_REPORT").
-    let fields = [
-        (0x000, 3),
-        (0x00a, 2),
-        (0x034, 1),
-        (0x188, family),
-        (0x189, model),
-    ];
-    let value = |at: usize| fields.iter().find(|(offset, _)| *offset == at);
-    (0..REPORT_LEN)
-        .map(|at| value(at).map_or(0, |(_, value)| *value))
-        .collect()
+fn root(trust: &Trust, generation: Generation) -> Result<&Root, Unfit> {
+    trust.root(generation).ok_or(Unfit::NoRoot(generation))
 }
 
 /// The DER in a PEM file (RFC 7468), one certificate after the other; what is no
@@ -324,8 +234,12 @@ fn certificates(pem: &[u8]) -> Vec<Vec<u8>> {
         .collect()
 }
 
+fn unverified(error: impl std::error::Error) -> Unfit {
+    Unfit::Unverified(causes(&error))
+}
+
 /// An error with its causes.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -337,7 +251,7 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use evidence::{Generation, Tcb};
+    use evidence::{Certificate, Generation, Tcb};
     use job::{Simulated, Timestamp, Trust};
 
     use super::{Item, Signer};
@@ -363,11 +277,14 @@ mod tests {
         }
     }
 
-    /// The bytes behind OID 1.3.6.1.4.1.3704.1.4 and the head of an OCTET STRING.
-    fn chip_in(der: &[u8], len: usize) -> Vec<u8> {
-        let oid = [0x2b, 0x06, 0x01, 0x04, 0x01, 0x9c, 0x78, 0x01, 0x04];
-        let at = der.windows(oid.len()).position(|part| part == oid).unwrap();
-        der[at + oid.len() + 2..][..len].to_vec()
+    /// What this certificate is, by its own word.
+    fn named(generation: Generation, der: &[u8]) -> Item {
+        let certificate = Certificate::parse(der).unwrap();
+        Item::Key {
+            generation,
+            chip: certificate.chip_id().unwrap().to_vec(),
+            tcb: certificate.tcb(generation).unwrap(),
+        }
     }
 
     #[test]
@@ -381,10 +298,9 @@ mod tests {
             key(Generation::Turin, 8).path(),
             "vcek/v1/Turin/a1a1a1a1a1a1a1a1?fmcSPL=01&blSPL=04&teeSPL=00&snpSPL=22&ucodeSPL=213"
         );
-        assert_eq!(
-            Item::Chain(Generation::Milan).path(),
-            "vcek/v1/Milan/cert_chain"
-        );
+        let chain = |signer| Item::Chain(Generation::Milan, signer).path();
+        assert_eq!(chain(Signer::Vcek), "vcek/v1/Milan/cert_chain");
+        assert_eq!(chain(Signer::Vlek), "vlek/v1/Milan/cert_chain");
         let list = |signer| Item::List(Generation::Milan, signer).path();
         assert_eq!(list(Signer::Vcek), "vcek/v1/Milan/crl");
         assert_eq!(list(Signer::Vlek), "vlek/v1/Milan/crl");
@@ -394,21 +310,19 @@ mod tests {
     fn real_certificates_verify_under_the_vendors_roots_and_no_others_do() {
         let trust = Trust::built_in().unwrap();
         let now = Timestamp::from_secs(1_700_000_000);
-        let milan = Item::Key {
-            generation: Generation::Milan,
-            chip: chip_in(MILAN, 64),
-            tcb: tcb(),
-        };
+        let milan = named(Generation::Milan, MILAN);
         assert_eq!(milan.verify(MILAN, &trust, now), Ok(None));
-        let turin = Item::Key {
-            generation: Generation::Turin,
-            chip: chip_in(TURIN, 8),
-            tcb: tcb(),
-        };
+        let turin = named(Generation::Turin, TURIN);
         let recent = Timestamp::from_secs(1_780_000_000);
         assert_eq!(turin.verify(TURIN, &trust, recent), Ok(None));
         let other = key(Generation::Milan, 64).verify(MILAN, &trust, now);
         assert!(other.unwrap_err().to_string().contains("another chip"));
+        let mut other = milan.clone();
+        if let Item::Key { tcb, .. } = &mut other {
+            tcb.microcode += 1;
+        }
+        let other = other.verify(MILAN, &trust, now);
+        assert!(other.unwrap_err().to_string().contains("another TCB"));
         // Another generation's, a changed one, a part, nothing, and its own issuer.
         assert!(milan.verify(TURIN, &trust, recent).is_err());
         let mut changed = MILAN.to_vec();
@@ -424,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_is_the_compiled_in_one_to_the_byte() {
+    fn the_chain_above_chips_is_the_compiled_in_one_to_the_byte() {
         let trust = Trust::built_in().unwrap();
         let now = Timestamp::from_secs(1_780_000_000);
         let root = trust.root(Generation::Genoa).unwrap();
@@ -436,7 +350,7 @@ mod tests {
             ders.iter().map(pem).collect::<String>().into_bytes()
         };
         let (ask, ark) = (root.ask().der(), root.ark().der());
-        let chain = Item::Chain(Generation::Genoa);
+        let chain = Item::Chain(Generation::Genoa, Signer::Vcek);
         assert_eq!(chain.verify(&pem(&[ask, ark]), &trust, now), Ok(None));
         for wrong in [
             pem(&[ark, ask]),
@@ -447,8 +361,13 @@ mod tests {
         ] {
             assert!(chain.verify(&wrong, &trust, now).is_err());
         }
-        let other = Item::Chain(Generation::Milan);
-        assert!(other.verify(&pem(&[ask, ark]), &trust, now).is_err());
+        // Nor is it one above providers' keys.
+        for other in [
+            Item::Chain(Generation::Milan, Signer::Vcek),
+            Item::Chain(Generation::Genoa, Signer::Vlek),
+        ] {
+            assert!(other.verify(&pem(&[ask, ark]), &trust, now).is_err());
+        }
     }
 
     #[test]

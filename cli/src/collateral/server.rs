@@ -9,7 +9,7 @@ use relay::Plain;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{StatusCode, Url};
 
-use super::item::{Item, chain};
+use super::item::{Item, causes};
 use crate::exit::Problem;
 
 /// The vendor's own.
@@ -179,7 +179,7 @@ fn retry_after(response: &reqwest::Response) -> Option<Duration> {
 fn outage(error: reqwest::Error) -> Outage {
     // The address is told beside it.
     let error = error.without_url();
-    let text = error.source().map_or_else(|| error.to_string(), chain);
+    let text = error.source().map_or_else(|| error.to_string(), causes);
     if error.is_timeout() {
         Outage::Silent
     } else if error.is_connect() {

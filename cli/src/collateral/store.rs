@@ -128,7 +128,9 @@ fn name(item: &Item, made_at: Option<Timestamp>) -> String {
             } = tcb;
             format!("{generation}-key-{chip}-{fmc}.{bootloader}.{tee}.{snp}.{microcode}.der")
         }
-        Item::Chain(generation) => format!("{}-chain.pem", lower(*generation)),
+        Item::Chain(generation, signer) => {
+            format!("{}-chain-{}.pem", lower(*generation), signer.name())
+        }
         Item::List(generation, signer) => {
             let (generation, signer) = (lower(*generation), signer.name());
             let made_at = made_at.map_or(0, Timestamp::as_secs);
@@ -166,18 +168,20 @@ fn parse(file: &str) -> Option<(Item, Option<Timestamp>)> {
             };
             (key, None)
         }
-        (["chain"], "pem") => (Item::Chain(generation), None),
+        (["chain", signer], "pem") => (Item::Chain(generation, parse_signer(signer)?), None),
         (["list", signer, made_at], "crl") => {
-            let signer = [Signer::Vcek, Signer::Vlek]
-                .into_iter()
-                .find(|known| known.name() == *signer)?;
             let made_at = Timestamp::from_secs(made_at.parse().ok()?);
-            (Item::List(generation, signer), Some(made_at))
+            (Item::List(generation, parse_signer(signer)?), Some(made_at))
         }
         _ => return None,
     };
     // Not another way to write the same.
     (name(&found.0, found.1) == file).then_some(found)
+}
+
+fn parse_signer(name: &str) -> Option<Signer> {
+    let mut known = Signer::ALL.into_iter();
+    known.find(|known| known.name() == name)
 }
 
 fn lower(generation: Generation) -> String {
@@ -212,7 +216,8 @@ mod tests {
         let at = Some(Timestamp::from_secs(1_795_000_000));
         for (item, made_at) in [
             (key(), None),
-            (Item::Chain(Generation::Turin), None),
+            (Item::Chain(Generation::Turin, Signer::Vcek), None),
+            (Item::Chain(Generation::Milan, Signer::Vlek), None),
             (Item::List(Generation::Genoa, Signer::Vlek), at),
         ] {
             assert_eq!(parse(&name(&item, made_at)), Some((item, made_at)));
@@ -220,8 +225,10 @@ mod tests {
         for other in [
             "lock",
             "turns.json",
-            ".milan-chain.pem.77.part",
-            "rome-chain.pem",
+            ".milan-chain-vcek.pem.77.part",
+            "rome-chain-vcek.pem",
+            "milan-chain.pem",
+            "milan-chain-vxek.pem",
             "milan-list-vcek-007.crl",
             "milan-key-a1-1.2.3.der",
             "milan-key-zz-0.4.0.22.213.der",

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{News, Offered};
-use crate::collateral::item::Item;
+use crate::collateral::item::{Item, Signer};
 use crate::collateral::{From, Missing, Used};
 use crate::explain::Explanation;
 use crate::verdict::{Finding, Verdict};
@@ -125,16 +125,22 @@ fn collateral(used: &Used) -> Value {
 
 /// The item's own fields beside those of `object`.
 fn with_item(item: Option<&Item>, mut object: Value) -> Value {
-    let (name, chip, tcb) = match item {
-        None => (Value::Null, None, None),
-        Some(Item::Key { chip, tcb, .. }) => ("key".into(), Some(hex::encode(chip)), Some(tcb)),
-        Some(Item::Chain(_)) => ("chain".into(), None, None),
-        Some(Item::List(..)) => ("list".into(), None, None),
+    let (name, signer, chip, tcb) = match item {
+        None => (None, None, None, None),
+        Some(Item::Key { chip, tcb, .. }) => (
+            Some("key"),
+            Some(Signer::Vcek),
+            Some(hex::encode(chip)),
+            Some(tcb),
+        ),
+        Some(Item::Chain(_, signer)) => (Some("chain"), Some(*signer), None, None),
+        Some(Item::List(_, signer)) => (Some("list"), Some(*signer), None, None),
     };
     if let Some(fields) = object.as_object_mut() {
-        fields.insert("item".to_owned(), name);
         let generation = item.map(Item::generation);
+        fields.insert("item".to_owned(), json!(name));
         fields.insert("generation".to_owned(), json!(generation));
+        fields.insert("signer".to_owned(), json!(signer.map(Signer::name)));
         fields.insert("chip".to_owned(), json!(chip));
         fields.insert("tcb".to_owned(), json!(tcb));
     }

@@ -192,6 +192,65 @@ async fn nothing_is_asked_for_a_simulated_machine() {
     assert!(bench.server.asked().is_empty());
 }
 
+/// Evidence by a provider's key of the SIMULATED vendor, as the guest components
+/// print it; the intermediate above that key.
+fn by_provider() -> (String, Vec<u8>) {
+    let (vendor, _) = crate::world::machine();
+    let now = crate::world::now().as_secs();
+    let provider = vendor.provider(now).unwrap();
+    let spec = simvendor::ChipSpec::vlek(vendor.generation(), now);
+    let vlek = provider.vlek(&spec).unwrap();
+    let report = simvendor::Fields::new(&vlek).sign(&vlek).unwrap();
+    let evidence = simvendor::guest_components_json(&report, &vlek);
+    (evidence.to_string(), provider.asvk().to_vec())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_chain_above_a_providers_key_is_asked_for_and_only_the_vendors_counts() {
+    let bench = Bench::new().await;
+    let (evidence, asvk) = by_provider();
+    std::fs::write(bench.world.path("lent.json"), evidence).unwrap();
+    let (vendor, _) = crate::world::machine();
+    bench.server.answers(
+        "vlek/v1/Genoa/cert_chain",
+        &[Answer::Body(pem(&[&asvk, vendor.ark()]))],
+    );
+    // Under the vendor's roots, where this provider is nobody's.
+    let mut args = vec!["verify", "--json", "--evidence", "lent.json"];
+    args.extend(ANY);
+    let ended = bench.cdvm(&args).end().await;
+    assert_eq!(ended.code, 3, "{ended:#?}");
+    for words in [
+        "for the certificates above the keys of Genoa (VLEK)",
+        "no certificates above the keys of Genoa (VLEK): localhost:",
+        "not an intermediate and the root that the trust file has",
+        "without an intermediate for a VLEK",
+    ] {
+        assert!(ended.says(words), "{words:?} in {ended:#?}");
+    }
+    let events = ended.events();
+    let event = |name: &str| events.iter().find(|event| event["event"] == name).unwrap();
+    for name in ["asking", "missing"] {
+        assert_eq!(event(name)["item"], "chain");
+        assert_eq!(event(name)["generation"], "genoa");
+        assert_eq!(event(name)["signer"], "vlek");
+    }
+    assert_eq!(event("refused")["check"], "vendor chain");
+    assert_eq!(bench.server.asked(), ["/vlek/v1/Genoa/cert_chain"]);
+
+    // Under the simulated root nothing is asked for.
+    args.retain(|arg| *arg != "--json");
+    args.extend(["--key-server", &bench.server.url]);
+    bench.world.cdvm(&args).end().await.assert(
+        3,
+        &[
+            "✗ simulated · vendor chain",
+            "SIMULATED without an intermediate",
+        ],
+    );
+    assert_eq!(bench.server.asked().len(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bundle_carries_what_is_kept_and_only_what_verifies() {
     let bench = Bench::new().await;
@@ -220,7 +279,7 @@ async fn a_bundle_carries_what_is_kept_and_only_what_verifies() {
         .await
         .assert(1, &["not the intermediate and root"]);
     let dir = world.path(".local/share/cdvm/collateral");
-    std::fs::write(dir.join("milan-chain.pem"), pem(&[ASK, ARK])).unwrap();
+    std::fs::write(dir.join("milan-chain-vcek.pem"), pem(&[ASK, ARK])).unwrap();
     let chip = hex::encode(&report()[0x1a0..0x1e0]);
     let name = format!("milan-key-{chip}-0.3.0.8.115.der");
     std::fs::write(dir.join(&name), VCEK).unwrap();

@@ -211,8 +211,8 @@ impl Certificate {
         }
     }
 
-    /// Whether its key signed this report.
-    pub(crate) fn has_signed_report(&self, report: &Report) -> bool {
+    /// Whether its key signed this report; not whose key that is.
+    pub fn has_signed_report(&self, report: &Report) -> bool {
         match &self.key {
             Key::Rsa(_) => false,
             Key::P384(key) => key.has_signed(report.signed_bytes(), &report.signature()),
@@ -232,7 +232,7 @@ impl Certificate {
     }
 
     /// Whether `now` lies within the validity.
-    pub(crate) fn is_valid_at(&self, now: Timestamp) -> bool {
+    pub fn is_valid_at(&self, now: Timestamp) -> bool {
         let (from, until) = self.validity;
         from <= now && now <= until
     }
@@ -261,6 +261,13 @@ impl Certificate {
         self.common_name.as_deref()
     }
 
+    /// Whether its product is of this generation: the vendor appends the stepping
+    /// (`Milan-B0`), or gives the bare name.
+    pub fn is_for(&self, generation: Generation) -> bool {
+        let product = self.product().unwrap_or_default();
+        product.split('-').next() == Some(generation.name())
+    }
+
     /// Product name of the extension, such as `Milan-B0` (an IA5String).
     pub(crate) fn product(&self) -> Option<&str> {
         let value = AnyRef::from_der(self.extension(PRODUCT_NAME)?).ok()?;
@@ -269,7 +276,7 @@ impl Certificate {
     }
 
     /// The TCB the key was derived from, one DER INTEGER per component.
-    pub(crate) fn tcb(&self, generation: Generation) -> Option<Tcb> {
+    pub fn tcb(&self, generation: Generation) -> Option<Tcb> {
         let part = |id| u8::from_der(self.extension(id)?).ok();
         Some(Tcb {
             fmc: match generation {
@@ -284,7 +291,7 @@ impl Certificate {
     }
 
     /// The chip the key belongs to: raw bytes, 64 before Turin, 8 on Turin.
-    pub(crate) fn chip_id(&self) -> Option<&[u8]> {
+    pub fn chip_id(&self) -> Option<&[u8]> {
         self.extension(HWID)
     }
 
@@ -358,11 +365,13 @@ mod tests {
         let milan = Certificate::parse(MILAN).unwrap();
         assert_eq!(milan.endorsement_key(), Some(EndorsementKey::Vcek));
         assert_eq!(milan.product().unwrap(), "Milan-B0");
+        assert!(milan.is_for(Generation::Milan) && !milan.is_for(Generation::Turin));
         assert_eq!(milan.chip_id().unwrap().len(), 64);
         assert_eq!(milan.tcb(Generation::Milan).unwrap().microcode, 115);
 
         let turin = Certificate::parse(TURIN).unwrap();
         assert_eq!(turin.product().unwrap(), "Turin");
+        assert!(turin.is_for(Generation::Turin) && !turin.is_for(Generation::Milan));
         assert_eq!(turin.chip_id().unwrap().len(), 8);
         assert!(turin.tcb(Generation::Turin).is_some());
     }

@@ -33,7 +33,7 @@ impl Generation {
 
     /// Bytes of a chip's id that count: the rest of a report's field is zero
     /// (AMD 57230, table "VCEK Certificate Fields", HWID).
-    pub(crate) const fn chip_id_len(self) -> usize {
+    pub const fn chip_id_len(self) -> usize {
         match self {
             Self::Milan | Self::Genoa => 64,
             Self::Turin => 8,

@@ -173,7 +173,6 @@ fn require_chain(
         format!("{from} to {until}"),
         certificate.is_valid_at(now),
     )?;
-    // The vendor appends the stepping: `Milan-B0`, or gives the bare name.
     let product = certificate.product().unwrap_or_default();
     let subject = certificate.common_name().unwrap_or_default();
     ledger.require(
@@ -181,7 +180,7 @@ fn require_chain(
         "signing key's product",
         format!("a VCEK or VLEK for {generation}"),
         format!("{subject:?} for {product:?}"),
-        product.split('-').next() == Some(generation.name()),
+        certificate.is_for(generation),
     )
 }
 

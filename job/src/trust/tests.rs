@@ -66,6 +66,33 @@ fn a_newer_revocation_list_takes_the_place_of_an_older_and_never_the_reverse() {
 }
 
 #[test]
+fn an_intermediate_is_added_where_none_is_and_never_replaced() {
+    use simvendor::{Generation, Vendor};
+    let now = 1_795_000_000;
+    let encode = |der: &[u8]| base64::Engine::encode(&super::BASE64, der);
+    let vendor = Vendor::generate(Generation::Genoa, now).unwrap();
+    let [first, second] = [(); 2].map(|()| vendor.provider(now).unwrap().asvk().to_vec());
+    let text = format!(
+        "version = 1\nrevocation_max_age_days = 30\n[[roots]]\nclass = \"simulated\"\n\
+         generation = \"genoa\"\nark = \"{}\"\nask = \"{}\"\nsource = \"test\"\n",
+        encode(vendor.ark()),
+        encode(vendor.ask()),
+    );
+    let trust = Trust::parse(&text, Simulated::Accepted).unwrap();
+    let genoa = evidence::Generation::Genoa;
+    let asvk = |trust: &Trust| trust.root(genoa).unwrap().asvk().unwrap().der().to_vec();
+    let with = trust.clone().with_vlek_intermediate(genoa, &first).unwrap();
+    assert_eq!(asvk(&with), first);
+    let with = with.with_vlek_intermediate(genoa, &second).unwrap();
+    assert_eq!(asvk(&with), first);
+    // Not an intermediate for providers, and one for a root that is not there.
+    let refused = with.with_vlek_intermediate(genoa, vendor.ask());
+    assert!(matches!(refused, Err(TrustError::Root(..))));
+    let refused = trust.with_vlek_intermediate(evidence::Generation::Milan, &first);
+    assert!(matches!(refused, Err(TrustError::WithoutRoot(_))));
+}
+
+#[test]
 fn dates_are_utc() {
     let text = |from: &str| {
         format!(

@@ -1,0 +1,217 @@
+//! One item: as it is kept, and else from the key server, in its turn, a few
+//! times, verified. What is good is kept for the next time.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use job::{Timestamp, Trust};
+use tokio::time::Instant;
+
+use super::item::Item;
+use super::server::{Address, Outage, Server};
+use super::throttle::{Throttle, Turn};
+use super::{Collateral, Effort, From, Missing, Reach, Used};
+use crate::news::News;
+use crate::tell::Teller;
+
+/// Certificates asked for in one run: a job has one machine, and everybody can
+/// answer a public order with another chip's number.
+const MAX_KEYS_ASKED: usize = 4;
+
+/// Who asks, how hard, and when.
+#[derive(Clone, Copy)]
+pub(super) struct Fetcher<'c> {
+    pub(super) teller: &'c Teller,
+    pub(super) collateral: &'c Collateral,
+    pub(super) effort: Effort,
+    pub(super) now: Timestamp,
+}
+
+impl Fetcher<'_> {
+    /// The item as it is kept, if it is `good`, and else fetched.
+    ///
+    /// # Errors
+    /// Why it is not to be had.
+    pub(super) async fn bring(
+        self,
+        item: &Item,
+        trust: &Trust,
+        good: impl Fn(&[u8]) -> bool,
+    ) -> Result<(Vec<u8>, From), Missing> {
+        match self.kept(item, trust, &good) {
+            Some(kept) => Ok((kept, From::Disk)),
+            None => self.fetch(item, trust, good).await,
+        }
+    }
+
+    /// Fetches an item in its turn and verifies it. What is `good` is kept for the
+    /// next time, and is taken without asking if it came meanwhile.
+    ///
+    /// # Errors
+    /// Why it is not to be had.
+    pub(super) async fn fetch(
+        self,
+        item: &Item,
+        trust: &Trust,
+        good: impl Fn(&[u8]) -> bool,
+    ) -> Result<(Vec<u8>, From), Missing> {
+        let collateral = self.collateral;
+        if self.effort == Effort::Disk {
+            return Err(collateral.missing(item, "not kept here"));
+        }
+        let Reach::Server(address) = &collateral.reach else {
+            return Err(collateral.missing(item, "--offline: nothing is fetched"));
+        };
+        let name = address.name();
+        let missing =
+            |why: &dyn std::fmt::Display| collateral.missing(item, &format!("{name}: {why}"));
+        let failed = |error: anyhow::Error| missing(&format!("{error:#}"));
+        let Some(throttle) = &collateral.throttle else {
+            return Err(missing(
+                &"not asked: there is no place to keep its turns, name one with --state",
+            ));
+        };
+        if !collateral.may_ask(item) {
+            return Err(missing(&"not asked again in this run"));
+        }
+        let pace = collateral.pace;
+        let server = Server::new(address.clone(), pace).map_err(failed)?;
+        let ends = Instant::now() + pace.patience;
+        let mut outage = None;
+        for tries in 1..=pace.tries {
+            let turn = self.turn(throttle, address, ends, outage.as_ref());
+            turn.await.map_err(|why| missing(&why))?;
+            // Another run may have fetched it meanwhile.
+            if let Some(kept) = self.kept(item, trust, &good) {
+                return Ok((kept, From::Disk));
+            }
+            self.teller.tell(&News::Asking {
+                item: item.clone(),
+                server: name.clone(),
+                url: address.of(item),
+            });
+            let answer = server.get(item).await;
+            // A slow answer moves the next turn: what counts is when they asked last.
+            let left = throttle.leave_alone(&name, unix_ms(), pace.between);
+            left.map_err(failed)?;
+            match answer {
+                Ok(bytes) => {
+                    let unfit = |unfit| missing(&format!("it sent what is not one: {unfit}"));
+                    let made_at = item.verify(&bytes, trust, self.now).map_err(unfit)?;
+                    if good(&bytes)
+                        && let Err(error) = collateral.store.keep(item, made_at, &bytes)
+                    {
+                        let text = format!("it is not kept for the next time: {error:#}");
+                        self.teller.tell(&News::Warning { text });
+                    }
+                    return Ok((bytes, From::Server(name)));
+                }
+                Err(trouble) if trouble.may_pass() => {
+                    let alone = collateral.alone(&trouble, tries);
+                    let left = throttle.leave_alone(&name, unix_ms(), alone);
+                    left.map_err(failed)?;
+                    outage = Some(trouble);
+                }
+                Err(trouble) => return Err(missing(&trouble)),
+            }
+        }
+        let why = outage.map_or_else(String::new, |outage| outage.to_string());
+        Err(missing(&format!("{why}, {} times", pace.tries)))
+    }
+
+    /// Tells of an item that was used.
+    pub(super) fn tell(self, item: Item, from: From, made_at: Option<Timestamp>) {
+        if self.effort == Effort::Fetch {
+            let used = Used::new(item, from, made_at, self.now);
+            self.teller.tell(&News::Collateral(Box::new(used)));
+        }
+    }
+
+    /// The item as it is kept, if it verifies and is `good`.
+    fn kept(self, item: &Item, trust: &Trust, good: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+        let kept = self.collateral.kept(item, self.now)?;
+        let verified = item.verify(&kept, trust, self.now).is_ok();
+        (verified && good(&kept)).then_some(kept)
+    }
+
+    /// Waits for the next turn at the server; why not, when it comes too late.
+    async fn turn(
+        self,
+        throttle: &Throttle,
+        address: &Address,
+        ends: Instant,
+        outage: Option<&Outage>,
+    ) -> Result<(), String> {
+        let left = ends.saturating_duration_since(Instant::now());
+        match throttle.take(&address.name(), unix_ms(), left) {
+            Ok(Turn::In(wait)) => {
+                self.wait(address, wait, outage).await;
+                Ok(())
+            }
+            Ok(Turn::TooLate(wait)) => {
+                let not_yet = format!("not to be asked for {} s", wait.as_secs());
+                Err(match outage {
+                    Some(outage) => format!("{outage}; {not_yet}"),
+                    None => not_yet,
+                })
+            }
+            Err(error) => Err(format!("{error:#}")),
+        }
+    }
+
+    async fn wait(self, address: &Address, wait: Duration, outage: Option<&Outage>) {
+        if wait.is_zero() {
+            return;
+        }
+        let between = self.collateral.pace.between;
+        let ends = Instant::now() + wait;
+        loop {
+            let left = ends.saturating_duration_since(Instant::now());
+            let seconds = left.as_millis().div_ceil(1000);
+            self.teller.tell(&News::Waiting {
+                server: address.name(),
+                seconds: seconds.try_into().unwrap_or(u64::MAX),
+                why: match outage {
+                    Some(outage) => outage.to_string(),
+                    None => format!("it takes one request in {} s", between.as_secs()),
+                },
+            });
+            // A line now and then shows that it still goes on.
+            let step = left.min(between.min(Duration::from_secs(5)));
+            tokio::time::sleep(step).await;
+            if step == left {
+                return;
+            }
+        }
+    }
+}
+
+impl Collateral {
+    /// How long a server in trouble is left alone: twice as long each time, and
+    /// as long as it asks for.
+    fn alone(&self, outage: &Outage, tries: u32) -> Duration {
+        let ours = self.pace.between * 2_u32.saturating_pow(tries.saturating_sub(1));
+        match outage {
+            Outage::Throttled(Some(asked)) => ours.max(*asked),
+            _ => ours,
+        }
+    }
+
+    /// Nothing is asked for twice in a run.
+    pub(super) fn may_ask(&self, item: &Item) -> bool {
+        let mut asked = self.asked.borrow_mut();
+        let keys = asked.iter().filter(|item| matches!(item, Item::Key { .. }));
+        let one_key_more = matches!(item, Item::Key { .. }) && keys.count() >= MAX_KEYS_ASKED;
+        let ask = !one_key_more && !asked.contains(item);
+        if ask {
+            asked.push(item.clone());
+        }
+        ask
+    }
+}
+
+fn unix_ms() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

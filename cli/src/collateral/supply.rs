@@ -1,0 +1,214 @@
+//! One judgement, and what is brought for it: judged first, then with what was
+//! lacking, until nothing more helps. What decides is the judgement alone.
+
+use evidence::{Certificate, Generation, RevocationList};
+use job::{Timestamp, Trust};
+
+use super::fetch::Fetcher;
+use super::item::{self, Item, Signer};
+use super::subject::Subject;
+use super::{Effort, From, Missing, days_old};
+use crate::news::News;
+use crate::verdict::{Finding, Verdict};
+
+/// What can be lacking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lack {
+    /// The certificate of the signing key.
+    Key,
+    /// The intermediate above a provider's key.
+    Chain,
+    /// A revocation list, or a newer one.
+    List,
+}
+
+/// One judgement, and what is brought for it.
+pub(super) struct Supply<'c> {
+    fetcher: Fetcher<'c>,
+    subject: Subject,
+    trust: Trust,
+    /// Date of the list in the trust file.
+    own_list: Option<Timestamp>,
+    /// Where the list came from, if it is not the trust file's.
+    list: From,
+    certificate: Vec<u8>,
+}
+
+impl<'c> Supply<'c> {
+    /// For evidence that brought this certificate, or an empty one.
+    pub(super) fn new(
+        fetcher: Fetcher<'c>,
+        subject: Subject,
+        certificate: Vec<u8>,
+        trust: &Trust,
+    ) -> Self {
+        Self {
+            trust: with_kept_list(fetcher, &subject, trust),
+            own_list: list_date(trust, subject.generation),
+            list: From::Disk,
+            fetcher,
+            subject,
+            certificate,
+        }
+    }
+
+    /// Judges until it is accepted, or refused for what no collateral helps: the
+    /// last judgement, and the certificate it was made with.
+    pub(super) async fn judged<T>(
+        mut self,
+        judge: impl Fn(&[u8], &Trust) -> (Verdict, T),
+    ) -> (Verdict, T, Vec<u8>) {
+        loop {
+            let (mut verdict, result) = judge(&self.certificate, &self.trust);
+            let brought = match self.lack(&verdict) {
+                None => {
+                    self.tell_list(&verdict);
+                    return (verdict, result, self.certificate);
+                }
+                Some(Lack::Key) => self.bring_key().await,
+                Some(Lack::Chain) => self.bring_chain().await,
+                Some(Lack::List) => self.bring_list().await,
+            };
+            if let Err(missing) = brought {
+                if self.fetcher.effort == Effort::Fetch {
+                    advise(&mut verdict, &missing);
+                    let missing = News::Missing(Box::new(missing));
+                    self.fetcher.teller.tell(&missing);
+                }
+                return (verdict, result, self.certificate);
+            }
+        }
+    }
+
+    /// What a refusal would need, if it is collateral.
+    fn lack(&self, verdict: &Verdict) -> Option<Lack> {
+        let Finding::Refused { .. } = verdict.finding else {
+            return None;
+        };
+        match &*verdict.checks.last()?.name {
+            "signing key" if self.certificate.is_empty() => Some(Lack::Key),
+            "vendor chain" if self.has_no_chain() => Some(Lack::Chain),
+            "revocation list" => Some(Lack::List),
+            _ => None,
+        }
+    }
+
+    /// Whether there is no intermediate for the key that signed: none for
+    /// providers' keys is compiled in.
+    fn has_no_chain(&self) -> bool {
+        let root = self.trust.root(self.subject.generation);
+        let has_none = root.is_some_and(|root| root.asvk().is_none());
+        has_none && self.subject.signer() == Signer::Vlek
+    }
+
+    async fn bring_key(&mut self) -> Result<(), Missing> {
+        let item = self.subject.key()?;
+        let report = &self.subject.report;
+        // A certificate that does not fit is judged with all the same: the report may
+        // be the one that is not genuine.
+        let good = |der: &[u8]| is_key_of(der, report);
+        let (certificate, from) = self.fetcher.bring(&item, &self.trust, good).await?;
+        self.certificate = certificate;
+        self.fetcher.tell(item, from, None);
+        Ok(())
+    }
+
+    async fn bring_chain(&mut self) -> Result<(), Missing> {
+        let (item, generation) = (self.subject.chain(), self.subject.generation);
+        // As above: this key's certificate may be the one that is not genuine.
+        let good = |pem: &[u8]| is_above(pem, &self.certificate, &self.trust, generation);
+        let (pem, from) = self.fetcher.bring(&item, &self.trust, good).await?;
+        let trust = self.trust.clone();
+        let with = trust.with_vlek_intermediate(generation, &item::intermediate(&pem));
+        self.trust = with.map_err(|error| self.unfit(&item, &error))?;
+        self.fetcher.tell(item, from, None);
+        Ok(())
+    }
+
+    async fn bring_list(&mut self) -> Result<(), Missing> {
+        let (item, generation) = (self.subject.list(), self.subject.generation);
+        let before = list_date(&self.trust, generation);
+        if let (From::Server(_), Some(made_at)) = (&self.list, before) {
+            return Err(self.stale(item, made_at));
+        }
+        let newer = |bytes: &[u8]| {
+            let made_at = item.verify(bytes, &self.trust, self.fetcher.now);
+            made_at.is_ok_and(|made_at| made_at > before)
+        };
+        let (list, from) = self.fetcher.fetch(&item, &self.trust, newer).await?;
+        let with = self.trust.clone().with_revocation_list(generation, &list);
+        self.trust = with.map_err(|error| self.unfit(&item, &error))?;
+        self.list = from;
+        Ok(())
+    }
+
+    fn unfit(&self, item: &Item, error: &dyn std::error::Error) -> Missing {
+        let collateral = self.fetcher.collateral;
+        collateral.missing(item, &item::causes(error))
+    }
+
+    /// The newest list there is, and not new enough for the trust file.
+    fn stale(&self, item: Item, made_at: Timestamp) -> Missing {
+        let why = format!(
+            "the newest the vendor has was made {made_at}, {}",
+            days_old(self.fetcher.now.since(made_at))
+        );
+        let next = "wait for the vendor's next one, or accept older ones: \
+                    revocation_max_age_days in your trust file";
+        Missing {
+            item: Some(item),
+            why,
+            next: next.to_owned(),
+        }
+    }
+
+    /// The list that a judgement used, if it is not the trust file's own.
+    fn tell_list(&self, verdict: &Verdict) {
+        let mut checks = verdict.checks.iter();
+        let made_at = list_date(&self.trust, self.subject.generation);
+        if checks.any(|check| check.name == "revocation list") && made_at != self.own_list {
+            let (item, from) = (self.subject.list(), self.list.clone());
+            self.fetcher.tell(item, from, made_at);
+        }
+    }
+}
+
+/// Whether this is the certificate of the key that signed this report.
+pub(super) fn is_key_of(der: &[u8], report: &evidence::Report) -> bool {
+    Certificate::parse(der).is_ok_and(|certificate| certificate.has_signed_report(report))
+}
+
+/// Whether the intermediate in this chain signed that key's certificate.
+pub(super) fn is_above(
+    chain: &[u8],
+    certificate: &[u8],
+    trust: &Trust,
+    generation: Generation,
+) -> bool {
+    let root = trust.root(generation).cloned();
+    let root = root.and_then(|root| root.with_asvk(&item::intermediate(chain)).ok());
+    root.is_some_and(|root| root.with_endorsement_key(certificate).is_ok())
+}
+
+/// The trust with the newest list that is kept, if that is newer than its own.
+fn with_kept_list(fetcher: Fetcher<'_>, subject: &Subject, trust: &Trust) -> Trust {
+    let (generation, signer) = (subject.generation, subject.signer());
+    let store = &fetcher.collateral.store;
+    let lists = store.lists(generation, signer, fetcher.now);
+    let mut good = lists
+        .iter()
+        .filter_map(|list| trust.clone().with_revocation_list(generation, list).ok());
+    good.next().unwrap_or_else(|| trust.clone())
+}
+
+fn list_date(trust: &Trust, generation: Generation) -> Option<Timestamp> {
+    let list = trust.root(generation)?.revocation_list();
+    list.map(RevocationList::made_at)
+}
+
+/// A refusal for want of collateral says how to get it.
+fn advise(verdict: &mut Verdict, missing: &Missing) {
+    if let Finding::Refused { advice, .. } = &mut verdict.finding {
+        advice.clone_from(&missing.next);
+    }
+}
