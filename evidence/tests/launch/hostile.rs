@@ -180,7 +180,9 @@ fn nobody_is_kept_hashing_for_hours() {
     let section = [0, 0xffff_f000, SEC_MEMORY];
     assert_eq!(with_section(section), FirmwareError::SectionPages);
     let mut image = Image::whole();
-    image.sections = vec![[0, 0x0200_0000, SEC_MEMORY]; 3];
+    image.sections = vec![[0, 0x0200_0000, SEC_MEMORY]; 2];
+    assert!(Firmware::parse(&image.bytes()).is_ok(), "64 MiB");
+    image.sections.push([0, 0x1000, SEC_MEMORY]);
     assert_eq!(error(&image.bytes()), FirmwareError::SectionPages);
 }
 
@@ -207,7 +209,10 @@ fn a_kernel_needs_one_page_for_its_hashes_and_a_place_in_it() {
         let mut image = Image::whole();
         *image.entry(HASH_TABLE) = words(&[base, len]);
         let area = HashesArea { base, len };
-        assert_eq!(refused(&image), LaunchError::HashesTable(area));
+        let refused = refused(&image);
+        assert_eq!(refused, LaunchError::HashesTable(area));
+        let place = format!("{len} bytes at {base:#x}");
+        assert!(refused.to_string().ends_with(&place), "{refused}");
     }
 }
 
