@@ -19,13 +19,14 @@ RUSTFLAGS="--cfg fuzzing $coverage -Ccodegen-units=1 -Cdebug-assertions" \
     cargo build --quiet --locked --release --target "$host" --target-dir "$target" \
     -p evidence-fuzz --bins
 
-for name in report json certificate revocation chain tdx-quote firmware; do
+for name in report json certificate revocation chain tdx-quote tdx-collateral firmware; do
     found=$target/found/$name
     corpus=evidence/fuzz/corpus/$name
     mkdir -p "$found" "$target/findings"
     echo "== $name, $seconds s"
     program=$target/$host/release/$name
-    # Longer than any parser reads: 64 KiB and a little.
+    # Longer than any parser reads, 64 KiB and a little; but for collateral, whose
+    # parts have a third of it.
     "$program" -max_total_time="$seconds" -max_len=70000 -timeout=10 -print_final_stats=1 \
         -artifact_prefix="$target/findings/$name-" "$found" "$corpus" 2>"$target/$name.log" || {
         tail -n 30 "$target/$name.log"

@@ -1,3 +1,21 @@
+//! Verifying Intel TDX quotes over their raw bytes, with collateral as an argument.
+//!
+//! [`verify`] takes a quote with its collateral ([`Evidence`]), what it must say
+//! ([`Expected`]) and the time. It gives [`Verified`] claims, or a [`Rejection`]
+//! that names one [`Reason`] and carries every check up to it. Its body is the list
+//! of checks, in order; each group is a file:
+//!
+//! | file | question |
+//! |---|---|
+//! | `quote`, `promises` (first part) | is it a quote of a TD, with no attribute that nobody accepts? |
+//! | `freshness` | is the collateral about TDX, valid now and new enough? |
+//! | `origin` | who signed, up to the root, and is nothing of it revoked? |
+//! | `machine` | is the TCB good enough, and which platform and TDX module is it? |
+//! | `promises` | what may the TD do, and what may be done to it? |
+//! | `identity` | what runs there, and for which job? |
+//!
+//! `vendor` is the one file that calls dcap-qvl, Intel's rules in pure Rust.
+//!
 #![doc = include_str!("../docs/tdx.md")]
 
 mod attributes;
@@ -7,6 +25,7 @@ mod collateral;
 mod expected;
 mod freshness;
 mod identity;
+mod list;
 mod machine;
 mod origin;
 mod promises;
@@ -17,7 +36,7 @@ mod vendor;
 
 pub use attributes::TdAttributes;
 pub use claims::Claims;
-pub use collateral::{COLLATERAL_PART_MAX, Collateral, CollateralError};
+pub use collateral::{COLLATERAL_MAX, COLLATERAL_PART_MAX, Collateral, CollateralError};
 pub use expected::{
     Advisories, Bits, Bound, CollateralAge, ConfigId, Expected, TcbStatus, VmIndex,
 };

@@ -35,6 +35,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         include_bytes!("../../tests/vectors/tdx/v5-td15ex.quote"),
     )?;
     put(
+        "tdx-collateral",
+        "seed-v4",
+        include_bytes!("../../tests/vectors/tdx/v4.collateral.json"),
+    )?;
+    put(
+        "tdx-collateral",
+        "seed-v5",
+        include_bytes!("../../tests/vectors/tdx/v5-td15ex.collateral.json"),
+    )?;
+    put(
         "firmware",
         "seed-amdsev",
         include_bytes!("../../tests/vectors/ovmf-amdsev-end.bin"),

@@ -4,30 +4,33 @@
 //! `run.sh SECONDS` lets a fuzzer look for such bytes; `cargo test` replays what
 //! it kept in `corpus/`.
 
+mod collateral;
 mod memory;
 
 use std::hint::black_box;
 use std::sync::LazyLock;
 
 use evidence::launch::Firmware;
-use evidence::tdx::Quote;
+use evidence::tdx::{Collateral, Quote};
 use evidence::{
     Certificate, Evidence, Report, RevocationList, Root, built_in_roots, from_guest_components,
 };
 
+pub use collateral::verify_with;
 pub use memory::LIMIT;
 
 /// A function that takes any bytes.
 pub type Target = fn(&[u8]);
 
 /// All targets by the names of their programs and folders.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("report", report),
     ("json", json),
     ("certificate", certificate),
     ("revocation", revocation),
     ("chain", chain),
     ("tdx-quote", tdx_quote),
+    ("tdx-collateral", tdx_collateral),
     ("firmware", firmware),
 ];
 
@@ -96,6 +99,23 @@ pub fn tdx_quote(bytes: &[u8]) {
     memory::bounded(|| {
         if let Ok(quote) = Quote::parse(bytes) {
             assert_eq!(quote.bytes(), bytes);
+        }
+    });
+}
+
+/// TDX collateral as JSON, and a real quote verified with it: that reads every
+/// part. Nothing passes but what Intel signed.
+pub fn tdx_collateral(bytes: &[u8]) {
+    static REAL: LazyLock<Option<Collateral>> = LazyLock::new(collateral::real);
+    let Some(real) = &*REAL else {
+        return;
+    };
+    memory::bounded(|| {
+        if let Ok(collateral) = Collateral::from_json(bytes)
+            && verify_with(collateral.clone()).is_ok()
+        {
+            assert_eq!(collateral.tcb_info, real.tcb_info);
+            assert_eq!(collateral.qe_identity, real.qe_identity);
         }
     });
 }

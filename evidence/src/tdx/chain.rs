@@ -4,34 +4,45 @@
 //! Reading proves nothing. Whether a chain ends in the root is dcap-qvl's word.
 
 use x509_cert::der::asn1::BitString;
-use x509_cert::der::{Decode as _, Encode as _, EncodePem as _, pem::LineEnding};
+use x509_cert::der::{Decode as _, pem};
+use x509_cert::serial_number::SerialNumber;
 
 use super::vendor;
 use crate::Timestamp;
+use crate::snp::certificate::split_signed;
 
-/// Longest chain we read. Real ones have three certificates in 3.7 kB.
+/// Longest chain we read. Real ones have three certificates in 3.7 kB. Names and
+/// extensions of one byte take forty each while they are read, one certificate at
+/// a time: half a megabyte at most.
 pub(super) const CHAIN_MAX: usize = 16 * 1024;
 
 /// Bytes of an uncompressed point on P-256 (SEC 1, 2.3.3): 04, x, y.
 const POINT_LEN: usize = 65;
 
-/// A certificate of a P-256 key.
+/// How PEM names a certificate (RFC 7468, 5), and how it ends one.
+const LABEL: &str = "CERTIFICATE";
+const END: &str = "-----END CERTIFICATE-----";
+
+/// A certificate of a P-256 key, and what is asked of it.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Certificate {
     der: Vec<u8>,
     key: [u8; POINT_LEN],
-    parsed: x509_cert::Certificate,
+    serial: SerialNumber,
+    validity: (Timestamp, Timestamp),
 }
 
 impl Certificate {
     pub(super) fn parse(der: &[u8]) -> Option<Self> {
         let parsed = x509_cert::Certificate::from_der(der).ok()?;
-        let key = parsed.tbs_certificate().subject_public_key_info();
-        let key = BitString::as_bytes(&key.subject_public_key)?;
+        let parsed = parsed.tbs_certificate();
+        let key = &parsed.subject_public_key_info().subject_public_key;
+        let validity = parsed.validity();
         Some(Self {
             der: der.to_vec(),
-            key: key.try_into().ok()?,
-            parsed,
+            key: BitString::as_bytes(key)?.try_into().ok()?,
+            serial: parsed.serial_number().clone(),
+            validity: (seconds(validity.not_before), seconds(validity.not_after)),
         })
     }
 
@@ -40,19 +51,13 @@ impl Certificate {
         &self.der
     }
 
-    /// First and last moment it is valid at.
-    pub(super) fn validity(&self) -> (Timestamp, Timestamp) {
-        let validity = self.parsed.tbs_certificate().validity();
-        (seconds(validity.not_before), seconds(validity.not_after))
+    pub(super) const fn serial(&self) -> &SerialNumber {
+        &self.serial
     }
 
-    /// Whether `list` names its serial number.
-    pub(super) fn is_on(&self, list: &x509_cert::crl::CertificateList) -> bool {
-        let serial = self.parsed.tbs_certificate().serial_number();
-        let revoked = list.tbs_cert_list.revoked_certificates.iter().flatten();
-        revoked
-            .into_iter()
-            .any(|entry| entry.serial_number == *serial)
+    /// First and last moment it is valid at.
+    pub(super) const fn validity(&self) -> (Timestamp, Timestamp) {
+        self.validity
     }
 
     /// Whether `signature` (r ‖ s) over `message` is by this certificate's key.
@@ -61,11 +66,9 @@ impl Certificate {
     }
 
     pub(super) fn is_signed_by(&self, issuer: &Self) -> bool {
-        let Ok(signed) = self.parsed.tbs_certificate().to_der() else {
-            return false;
-        };
-        let signature = BitString::as_bytes(self.parsed.signature());
-        signature.is_some_and(|signature| vendor::has_signed_der(&issuer.key, &signed, signature))
+        split_signed(&self.der).is_ok_and(|(signed, _, signature)| {
+            vendor::has_signed_der(&issuer.key, signed, signature)
+        })
     }
 }
 
@@ -76,7 +79,7 @@ pub(super) fn seconds(time: x509_cert::time::Time) -> Timestamp {
 
 /// The leaf of a PEM chain.
 pub(super) fn leaf(pem: &str) -> Option<Certificate> {
-    read(pem.as_bytes())?.into_iter().next()
+    certificates(pem)?.next()?
 }
 
 /// The PCK's certificate, its issuer's and the root's, if `pem` says them in the
@@ -84,21 +87,23 @@ pub(super) fn leaf(pem: &str) -> Option<Certificate> {
 /// ended by a line feed, and a zero behind the last. A byte that could be
 /// another without a change of meaning would be one nobody signed.
 pub(super) fn pck_chain(pem: &[u8]) -> Option<[Certificate; 3]> {
-    let pem = pem.strip_suffix(&[0]).unwrap_or(pem);
-    let certificates = read(pem)?;
+    let text = str::from_utf8(pem.strip_suffix(&[0]).unwrap_or(pem)).ok()?;
+    let chain: Vec<Certificate> = certificates(text)?.collect::<Option<_>>()?;
     let mut again = String::new();
-    for certificate in &certificates {
-        again.push_str(&certificate.parsed.to_pem(LineEnding::LF).ok()?);
+    for certificate in &chain {
+        let one = pem::encode_string(LABEL, pem::LineEnding::LF, &certificate.der);
+        again.push_str(&one.ok()?);
     }
-    (again.as_bytes() == pem).then_some(())?;
-    certificates.try_into().ok()
+    (again == text).then_some(())?;
+    chain.try_into().ok()
 }
 
-fn read(pem: &[u8]) -> Option<Vec<Certificate>> {
-    (pem.len() <= CHAIN_MAX).then_some(())?;
-    let chain = x509_cert::Certificate::load_pem_chain(pem).ok()?;
-    let chain = chain.into_iter();
-    chain
-        .map(|certificate| Certificate::parse(&certificate.to_der().ok()?))
-        .collect()
+/// Each certificate of a chain, read when it is asked for.
+fn certificates(pem: &str) -> Option<impl Iterator<Item = Option<Certificate>>> {
+    (pem.len() <= CHAIN_MAX).then(|| {
+        pem.trim_end().split_inclusive(END).map(|pem| {
+            let (_, der) = pem::decode_vec(pem.as_bytes()).ok()?;
+            Certificate::parse(&der)
+        })
+    })
 }

@@ -4,16 +4,22 @@
 
 use core::str::FromStr as _;
 
-use dcap_qvl::{QeIdentity, QuoteCollateralV3, TcbInfo};
-use x509_cert::crl::CertificateList;
-use x509_cert::der::{DateTime, Decode as _};
+use dcap_qvl::QuoteCollateralV3;
+use serde::Deserialize;
+use x509_cert::der::DateTime;
 
 use super::chain::{self, Certificate};
+use super::list::List;
 use crate::Timestamp;
 
-/// Longest TCB info, identity or list we read. Real ones have up to 6 kB; lists
-/// grow with each revoked key.
-pub const COLLATERAL_PART_MAX: usize = 512 * 1024;
+/// Longest TCB info, identity or list we read: room for six hundred revoked keys.
+/// Real ones have up to 6 kB. JSON can take sixteen bytes of memory for each of
+/// its own; with this, dcap-qvl holds less than a megabyte whatever it is given.
+pub const COLLATERAL_PART_MAX: usize = 24 * 1024;
+
+/// Longest JSON form of all parts: each of them as long as it may be, lists in
+/// hex. Real ones have up to 24 kB.
+pub const COLLATERAL_MAX: usize = 256 * 1024;
 
 /// Collateral for one kind of platform. Nothing about it is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +47,7 @@ pub struct Collateral {
 #[derive(Debug, thiserror::Error)]
 pub enum CollateralError {
     /// Longer than all parts together may be.
-    #[error("longer than {MAX} bytes", MAX = 4 * COLLATERAL_PART_MAX)]
+    #[error("longer than {COLLATERAL_MAX} bytes")]
     TooLong,
     /// Not JSON of this form.
     #[error("not collateral as JSON")]
@@ -60,6 +66,28 @@ pub(super) struct Dates {
     pub(super) replaced: Timestamp,
 }
 
+/// What is read here of a TCB info; its levels are dcap-qvl's to read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TcbInfo {
+    pub(super) id: String,
+    pub(super) version: u8,
+    issue_date: String,
+    next_update: String,
+    pub(super) fmspc: String,
+    pub(super) pce_id: String,
+}
+
+/// The same of the quoting enclave's identity.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct QeIdentity {
+    pub(super) id: String,
+    pub(super) version: u8,
+    issue_date: String,
+    next_update: String,
+}
+
 /// Collateral whose form is right.
 pub(super) struct Read {
     pub(super) tcb_info: TcbInfo,
@@ -68,8 +96,8 @@ pub(super) struct Read {
     pub(super) qe_identity: QeIdentity,
     pub(super) qe_identity_signature: [u8; 64],
     pub(super) qe_signer: Certificate,
-    pub(super) root_ca_crl: CertificateList,
-    pub(super) pck_crl: CertificateList,
+    pub(super) root_ca_crl: List,
+    pub(super) pck_crl: List,
     /// The parts that Intel makes anew all the time, and the root's list, made
     /// once a year.
     pub(super) dates: [Dates; 3],
@@ -84,7 +112,7 @@ impl Collateral {
     /// # Errors
     /// When the text is too long or not of this form.
     pub fn from_json(text: &[u8]) -> Result<Self, CollateralError> {
-        if text.len() > 4 * COLLATERAL_PART_MAX {
+        if text.len() > COLLATERAL_MAX {
             return Err(CollateralError::TooLong);
         }
         let read: QuoteCollateralV3 =
@@ -110,9 +138,9 @@ impl Collateral {
         let dates = [
             dates("TCB info", &tcb_info.issue_date, &tcb_info.next_update)?,
             dates(identity, &qe_identity.issue_date, &qe_identity.next_update)?,
-            dates_of("PCK revocation list", &pck_crl)?,
+            dates_of("PCK revocation list", &pck_crl),
         ];
-        let root_dates = dates_of("root's revocation list", &root_ca_crl)?;
+        let root_dates = dates_of("root's revocation list", &root_ca_crl);
         let unreadable = |name| move || Unreadable(name);
         let name = "TCB info's signature";
         let tcb_info_signature = self.tcb_info_signature.as_slice().try_into();
@@ -142,20 +170,17 @@ fn json<T: serde::de::DeserializeOwned>(text: &str, name: &'static str) -> Resul
     read.flatten().ok_or(Unreadable(name))
 }
 
-fn list(der: &[u8], name: &'static str) -> Result<CertificateList, Unreadable> {
-    let read = (der.len() <= COLLATERAL_PART_MAX).then(|| CertificateList::from_der(der).ok());
+fn list(der: &[u8], name: &'static str) -> Result<List, Unreadable> {
+    let read = (der.len() <= COLLATERAL_PART_MAX).then(|| List::parse(der));
     read.flatten().ok_or(Unreadable(name))
 }
 
-/// A list that does not say when it is replaced is not one we read.
-fn dates_of(part: &'static str, list: &CertificateList) -> Result<Dates, Unreadable> {
-    let list = &list.tbs_cert_list;
-    let next = list.next_update.ok_or(Unreadable(part))?;
-    Ok(Dates {
+fn dates_of(part: &'static str, list: &List) -> Dates {
+    Dates {
         part,
-        made: chain::seconds(list.this_update),
-        replaced: chain::seconds(next),
-    })
+        made: list.made,
+        replaced: list.replaced,
+    }
 }
 
 fn dates(part: &'static str, made: &str, replaced: &str) -> Result<Dates, Unreadable> {

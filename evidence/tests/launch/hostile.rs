@@ -180,21 +180,24 @@ fn nobody_is_kept_hashing_for_hours() {
     let section = [0, 0xffff_f000, SEC_MEMORY];
     assert_eq!(with_section(section), FirmwareError::SectionPages);
     let mut image = Image::whole();
-    image.sections = vec![[0, 0x0200_0000, SEC_MEMORY]; 3];
+    image.sections = vec![[0, 0x0200_0000, SEC_MEMORY]; 2];
+    assert!(Firmware::parse(&image.bytes()).is_ok(), "64 MiB");
+    image.sections.push([0, 0x1000, SEC_MEMORY]);
     assert_eq!(error(&image.bytes()), FirmwareError::SectionPages);
 }
 
 #[test]
 fn a_kernel_needs_one_page_for_its_hashes_and_a_place_in_it() {
-    let refused = |image: &Image| {
+    let started = |image: &Image| {
         let image = image.bytes();
         let firmware = Firmware::parse(&image).unwrap();
         let vcpu = "EPYC-v4".parse().unwrap();
         // Without a kernel all of these start.
         let launch = |boot| Launch::new(&firmware, &boot, vcpu, GuestFeatures::SNP);
         launch(Boot::FromDisk).unwrap();
-        launch(Boot::Direct(KernelHashes::new(b"kernel", b"", ""))).unwrap_err()
+        launch(Boot::Direct(KernelHashes::new(b"kernel", b"", "")))
     };
+    let refused = |image: &Image| started(image).unwrap_err();
     let image = Image::whole().without_sections(KERNEL_HASHES);
     assert_eq!(refused(&image), LaunchError::NoKernelHashes);
     let image = Image::whole().without(HASH_TABLE);
@@ -202,12 +205,21 @@ fn a_kernel_needs_one_page_for_its_hashes_and_a_place_in_it() {
     let mut image = Image::whole();
     image.sections[5][1] = 0x2000;
     assert_eq!(refused(&image), LaunchError::KernelHashesPages(2));
+    let mut image = Image::whole();
+    *image.entry(HASH_TABLE) = words(&[0x81_0f50, 176]);
+    assert!(
+        started(&image).is_ok(),
+        "as long as needed, at the end of the page"
+    );
     // Nowhere, too short, and over the end of the page.
     for [base, len] in [[0, 0x400], [0x81_0c00, 175], [0x81_0f51, 0x400]] {
         let mut image = Image::whole();
         *image.entry(HASH_TABLE) = words(&[base, len]);
         let area = HashesArea { base, len };
-        assert_eq!(refused(&image), LaunchError::HashesTable(area));
+        let refused = refused(&image);
+        assert_eq!(refused, LaunchError::HashesTable(area));
+        let place = format!("{len} bytes at {base:#x}");
+        assert!(refused.to_string().ends_with(&place), "{refused}");
     }
 }
 

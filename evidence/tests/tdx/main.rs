@@ -3,6 +3,8 @@
 //! refused for its own reason, each flipped byte is refused.
 
 #[cfg(test)]
+mod expectations;
+#[cfg(test)]
 mod flips;
 #[cfg(test)]
 mod intel;

@@ -3,7 +3,7 @@
 use core::fmt;
 
 /// A GUID, as its 16 stored bytes.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Guid([u8; 16]);
 
 impl Guid {
@@ -45,12 +45,6 @@ impl fmt::Display for Guid {
             write!(f, "{before}{}", hex::encode(group))?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Debug for Guid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 

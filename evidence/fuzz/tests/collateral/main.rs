@@ -1,0 +1,7 @@
+//! The most expensive collateral that is read at all, signed by somebody with a key
+//! of their own: one test, because memory is counted per process.
+
+#[cfg(test)]
+mod costly;
+#[cfg(test)]
+mod der;
