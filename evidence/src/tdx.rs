@@ -28,6 +28,8 @@ mod identity;
 mod list;
 mod machine;
 mod origin;
+mod part;
+mod platform;
 mod promises;
 mod quote;
 mod reason;
@@ -40,6 +42,8 @@ pub use collateral::{COLLATERAL_MAX, COLLATERAL_PART_MAX, Collateral, Collateral
 pub use expected::{
     Advisories, Bits, Bound, CollateralAge, ConfigId, Expected, TcbStatus, VmIndex,
 };
+pub use part::{Part, PartClaims, PartError, SignedText};
+pub use platform::{PckAuthority, Platform};
 pub use quote::{QUOTE_MAX, Quote, QuoteError, TdReportKind};
 pub use reason::Reason;
 pub use root::{Root, RootError};

@@ -18,6 +18,8 @@ use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use crate::signature::{P384Key, RsaKey};
 use crate::{Generation, Report, Tcb, Timestamp};
+#[cfg(feature = "tdx")]
+pub(crate) use form::common_name;
 pub(crate) use form::split_signed;
 use form::{Extension, Form, span};
 

@@ -4,12 +4,12 @@
 //! Reading proves nothing. Whether a chain ends in the root is dcap-qvl's word.
 
 use x509_cert::der::asn1::BitString;
-use x509_cert::der::{Decode as _, pem};
+use x509_cert::der::{Decode as _, Encode as _, pem};
 use x509_cert::serial_number::SerialNumber;
 
 use super::vendor;
 use crate::Timestamp;
-use crate::snp::certificate::split_signed;
+use crate::snp::certificate::{common_name, split_signed};
 
 /// Longest chain we read. Real ones have three certificates in 3.7 kB. Names and
 /// extensions of one byte take forty each while they are read, one certificate at
@@ -18,6 +18,11 @@ pub(super) const CHAIN_MAX: usize = 16 * 1024;
 
 /// Bytes of an uncompressed point on P-256 (SEC 1, 2.3.3): 04, x, y.
 const POINT_LEN: usize = 65;
+
+/// AlgorithmIdentifier of ecdsa-with-SHA256 (RFC 5758, 3.2), in DER.
+const ECDSA_SHA256: &[u8] = &[
+    0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02,
+];
 
 /// How PEM names a certificate (RFC 7468, 5), and how it ends one.
 const LABEL: &str = "CERTIFICATE";
@@ -28,6 +33,7 @@ const END: &str = "-----END CERTIFICATE-----";
 pub(super) struct Certificate {
     der: Vec<u8>,
     key: [u8; POINT_LEN],
+    common_name: Option<String>,
     serial: SerialNumber,
     validity: (Timestamp, Timestamp),
 }
@@ -38,9 +44,11 @@ impl Certificate {
         let parsed = parsed.tbs_certificate();
         let key = &parsed.subject_public_key_info().subject_public_key;
         let validity = parsed.validity();
+        let subject = parsed.subject().to_der().ok()?;
         Some(Self {
             der: der.to_vec(),
             key: BitString::as_bytes(key)?.try_into().ok()?,
+            common_name: common_name(&subject).ok()?.map(str::to_owned),
             serial: parsed.serial_number().clone(),
             validity: (seconds(validity.not_before), seconds(validity.not_after)),
         })
@@ -49,6 +57,10 @@ impl Certificate {
     /// The certificate, exactly as signed.
     pub(super) fn der(&self) -> &[u8] {
         &self.der
+    }
+
+    pub(super) fn common_name(&self) -> Option<&str> {
+        self.common_name.as_deref()
     }
 
     pub(super) const fn serial(&self) -> &SerialNumber {
@@ -66,10 +78,21 @@ impl Certificate {
     }
 
     pub(super) fn is_signed_by(&self, issuer: &Self) -> bool {
-        split_signed(&self.der).is_ok_and(|(signed, _, signature)| {
-            vendor::has_signed_der(&issuer.key, signed, signature)
+        issuer.has_signed_der(&self.der)
+    }
+
+    /// Whether this certificate's key signed `der`, a certificate or list.
+    pub(super) fn has_signed_der(&self, der: &[u8]) -> bool {
+        split_signed(der).is_ok_and(|(signed, algorithm, signature)| {
+            algorithm == ECDSA_SHA256 && vendor::has_signed_der(&self.key, signed, signature)
         })
     }
+}
+
+/// Signer and root, of a chain that has these two.
+pub(super) fn signer_and_root(pem: &str) -> Option<[Certificate; 2]> {
+    let chain: Vec<Certificate> = certificates(pem)?.take(3).collect::<Option<_>>()?;
+    chain.try_into().ok()
 }
 
 /// A point in time of a certificate or list.

@@ -8,6 +8,7 @@ use dcap_qvl::QuoteCollateralV3;
 use serde::Deserialize;
 use x509_cert::der::DateTime;
 
+use super::SignedText;
 use super::chain::{self, Certificate};
 use super::list::List;
 use crate::Timestamp;
@@ -129,18 +130,31 @@ impl Collateral {
         })
     }
 
+    /// Collateral from its parts: TCB info, identity of the quoting enclave, DER of
+    /// the root's list and of the list about platforms' keys.
+    pub fn from_parts(
+        tcb_info: SignedText,
+        qe_identity: SignedText,
+        root_ca_crl: Vec<u8>,
+        pck_crl: Vec<u8>,
+    ) -> Self {
+        Self {
+            tcb_info: tcb_info.text,
+            tcb_info_signature: tcb_info.signature,
+            tcb_info_issuer_chain: tcb_info.issuer_chain,
+            qe_identity: qe_identity.text,
+            qe_identity_signature: qe_identity.signature,
+            qe_identity_issuer_chain: qe_identity.issuer_chain,
+            root_ca_crl,
+            pck_crl,
+        }
+    }
+
     pub(super) fn read(&self) -> Result<Read, Unreadable> {
-        let tcb_info: TcbInfo = json(&self.tcb_info, "TCB info")?;
-        let qe_identity: QeIdentity = json(&self.qe_identity, "quoting enclave's identity")?;
-        let root_ca_crl = list(&self.root_ca_crl, "root's revocation list")?;
-        let pck_crl = list(&self.pck_crl, "PCK revocation list")?;
-        let identity = "quoting enclave's identity";
-        let dates = [
-            dates("TCB info", &tcb_info.issue_date, &tcb_info.next_update)?,
-            dates(identity, &qe_identity.issue_date, &qe_identity.next_update)?,
-            dates_of("PCK revocation list", &pck_crl),
-        ];
-        let root_dates = dates_of("root's revocation list", &root_ca_crl);
+        let (tcb_info, info_dates) = TcbInfo::read(&self.tcb_info)?;
+        let (qe_identity, identity_dates) = QeIdentity::read(&self.qe_identity)?;
+        let (root_ca_crl, root_dates) = list("root's revocation list", &self.root_ca_crl)?;
+        let (pck_crl, pck_dates) = list("PCK revocation list", &self.pck_crl)?;
         let unreadable = |name| move || Unreadable(name);
         let name = "TCB info's signature";
         let tcb_info_signature = self.tcb_info_signature.as_slice().try_into();
@@ -159,9 +173,37 @@ impl Collateral {
                 .ok_or_else(unreadable("certificates of the quoting enclave's identity"))?,
             root_ca_crl,
             pck_crl,
-            dates,
+            dates: [info_dates, identity_dates, pck_dates],
             root_dates,
         })
+    }
+}
+
+impl TcbInfo {
+    pub(super) fn read(text: &str) -> Result<(Self, Dates), Unreadable> {
+        let read: Self = json(text, "TCB info")?;
+        let dates = dates("TCB info", &read.issue_date, &read.next_update)?;
+        Ok((read, dates))
+    }
+
+    /// Whether it is about TDX; version 3 is that of PCS API version 4.
+    pub(super) fn is_of_tdx(&self) -> bool {
+        self.id == "TDX" && self.version == 3
+    }
+}
+
+impl QeIdentity {
+    pub(super) fn read(text: &str) -> Result<(Self, Dates), Unreadable> {
+        let name = "quoting enclave's identity";
+        let read: Self = json(text, name)?;
+        let dates = dates(name, &read.issue_date, &read.next_update)?;
+        Ok((read, dates))
+    }
+
+    /// Whether it is about TDX's quoting enclave; version 2 is that of PCS API
+    /// version 4, version 3 is read by Intel's library as well.
+    pub(super) fn is_of_tdx(&self) -> bool {
+        self.id == "TD_QE" && matches!(self.version, 2 | 3)
     }
 }
 
@@ -170,17 +212,16 @@ fn json<T: serde::de::DeserializeOwned>(text: &str, name: &'static str) -> Resul
     read.flatten().ok_or(Unreadable(name))
 }
 
-fn list(der: &[u8], name: &'static str) -> Result<List, Unreadable> {
+/// A revocation list, and its dates as those of `part`.
+pub(super) fn list(part: &'static str, der: &[u8]) -> Result<(List, Dates), Unreadable> {
     let read = (der.len() <= COLLATERAL_PART_MAX).then(|| List::parse(der));
-    read.flatten().ok_or(Unreadable(name))
-}
-
-fn dates_of(part: &'static str, list: &List) -> Dates {
-    Dates {
+    let list = read.flatten().ok_or(Unreadable(part))?;
+    let dates = Dates {
         part,
         made: list.made,
         replaced: list.replaced,
-    }
+    };
+    Ok((list, dates))
 }
 
 fn dates(part: &'static str, made: &str, replaced: &str) -> Result<Dates, Unreadable> {

@@ -54,8 +54,6 @@ pub(super) fn require(
     Ok(read)
 }
 
-/// Version 3 of TCB infos and 2 of identities are those of PCS API version 4;
-/// version 3 of identities is read by Intel's library as well.
 fn require_kind(ledger: &mut Ledger, read: &Read) -> Result<(), Rejection> {
     let (info, identity) = (&read.tcb_info, &read.qe_identity);
     ledger.require(
@@ -66,9 +64,6 @@ fn require_kind(ledger: &mut Ledger, read: &Read) -> Result<(), Rejection> {
             "{} version {}, {} version {}",
             info.id, info.version, identity.id, identity.version
         ),
-        info.id == "TDX"
-            && info.version == 3
-            && identity.id == "TD_QE"
-            && matches!(identity.version, 2 | 3),
+        info.is_of_tdx() && identity.is_of_tdx(),
     )
 }

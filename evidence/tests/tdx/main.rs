@@ -11,6 +11,8 @@ mod intel;
 #[cfg(test)]
 mod matrix;
 #[cfg(test)]
+mod parts;
+#[cfg(test)]
 mod real;
 #[cfg(test)]
 mod world;

@@ -99,8 +99,9 @@ pub(super) fn span(whole: &[u8], part: &[u8]) -> Range<usize> {
     start..start.saturating_add(part.len())
 }
 
-/// Reads a Name (RFC 5280, 4.1.2.4): SEQUENCE OF SET OF { type, value }.
-fn common_name(name: &[u8]) -> Result<Option<&str>> {
+/// The common name in a Name (RFC 5280, 4.1.2.4: SEQUENCE OF SET OF { type, value }),
+/// if it has one and only one.
+pub(crate) fn common_name(name: &[u8]) -> Result<Option<&str>> {
     let mut found = None;
     let mut names = 0_usize;
     let mut reader = SliceReader::new(name)?;
