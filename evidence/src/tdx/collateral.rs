@@ -6,6 +6,7 @@ use core::str::FromStr as _;
 
 use dcap_qvl::QuoteCollateralV3;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use x509_cert::der::DateTime;
 
 use super::chain::{self, Certificate};
@@ -130,11 +131,11 @@ impl Collateral {
     }
 
     pub(super) fn read(&self) -> Result<Read, Unreadable> {
-        let tcb_info: TcbInfo = json(&self.tcb_info, "TCB info")?;
-        let qe_identity: QeIdentity = json(&self.qe_identity, "quoting enclave's identity")?;
-        let root_ca_crl = list(&self.root_ca_crl, "root's revocation list")?;
-        let pck_crl = list(&self.pck_crl, "PCK revocation list")?;
         let identity = "quoting enclave's identity";
+        let tcb_info: TcbInfo = part(self.tcb_info.as_bytes(), json, "TCB info")?;
+        let qe_identity: QeIdentity = part(self.qe_identity.as_bytes(), json, identity)?;
+        let root_ca_crl = part(&self.root_ca_crl, List::parse, "root's revocation list")?;
+        let pck_crl = part(&self.pck_crl, List::parse, "PCK revocation list")?;
         let dates = [
             dates("TCB info", &tcb_info.issue_date, &tcb_info.next_update)?,
             dates(identity, &qe_identity.issue_date, &qe_identity.next_update)?,
@@ -165,14 +166,18 @@ impl Collateral {
     }
 }
 
-fn json<T: serde::de::DeserializeOwned>(text: &str, name: &'static str) -> Result<T, Unreadable> {
-    let read = (text.len() <= COLLATERAL_PART_MAX).then(|| serde_json::from_str(text).ok());
+/// Reads a part that is not too long.
+fn part<T>(
+    bytes: &[u8],
+    read: impl FnOnce(&[u8]) -> Option<T>,
+    name: &'static str,
+) -> Result<T, Unreadable> {
+    let read = (bytes.len() <= COLLATERAL_PART_MAX).then(|| read(bytes));
     read.flatten().ok_or(Unreadable(name))
 }
 
-fn list(der: &[u8], name: &'static str) -> Result<List, Unreadable> {
-    let read = (der.len() <= COLLATERAL_PART_MAX).then(|| List::parse(der));
-    read.flatten().ok_or(Unreadable(name))
+fn json<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
+    serde_json::from_slice(text).ok()
 }
 
 fn dates_of(part: &'static str, list: &List) -> Dates {
