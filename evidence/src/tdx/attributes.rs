@@ -1,5 +1,5 @@
 //! What a TD may do and what may be done to it: ATTRIBUTES, 64 bits (Intel TDX
-//! Module ABI specification 348551, "ATTRIBUTES Definition").
+//! Module ABI Specification 348551-008US, table 3.23).
 
 use core::fmt;
 
@@ -37,20 +37,20 @@ pub(super) enum Attribute {
 /// Bits 4 to 6: the host may profile the TD. As debug, they make a TD untrusted.
 const PROFILING: u64 = 0b0111_0000;
 
-/// Every bit with a meaning.
-const KNOWN: u64 = PROFILING
-    | Attribute::Debug.mask()
-    | Attribute::SingleStepDefense.mask()
-    | Attribute::ServiceTdExtension.mask()
-    | Attribute::Lass.mask()
-    | Attribute::SeptVeDisable.mask()
-    | Attribute::Migratable.mask()
-    | Attribute::Pks.mask()
-    | Attribute::KeyLocker.mask()
-    | Attribute::ProvisioningAgent.mask()
-    | Attribute::Perfmon.mask();
-
 impl Attribute {
+    const ALL: [Self; 10] = [
+        Self::Debug,
+        Self::SingleStepDefense,
+        Self::ServiceTdExtension,
+        Self::Lass,
+        Self::SeptVeDisable,
+        Self::Migratable,
+        Self::Pks,
+        Self::KeyLocker,
+        Self::ProvisioningAgent,
+        Self::Perfmon,
+    ];
+
     const fn mask(self) -> u64 {
         1 << self as u32
     }
@@ -81,8 +81,11 @@ impl TdAttributes {
     }
 
     /// Bits this program knows no meaning of.
-    pub(super) const fn unknown(self) -> u64 {
-        self.0 & !KNOWN
+    pub(super) fn unknown(self) -> u64 {
+        let named = Attribute::ALL.iter();
+        named.fold(self.0 & !PROFILING, |rest, attribute| {
+            rest & !attribute.mask()
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Certificates of Intel's PKI for attestation: ECDSA on P-256, in PEM chains
-//! with the leaf first (Intel SGX PCK Certificate and CRL Profile specification).
+//! with the leaf first (Intel SGX PCK Certificate and Certificate Revocation
+//! List Profile Specification).
 //!
 //! Reading proves nothing. Whether a chain ends in the root is dcap-qvl's word.
 

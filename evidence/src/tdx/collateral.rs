@@ -6,6 +6,7 @@ use core::str::FromStr as _;
 
 use dcap_qvl::QuoteCollateralV3;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use x509_cert::der::DateTime;
 
 use super::SignedText;
@@ -151,10 +152,24 @@ impl Collateral {
     }
 
     pub(super) fn read(&self) -> Result<Read, Unreadable> {
+<<<<<<< HEAD
         let (tcb_info, info_dates) = TcbInfo::read(&self.tcb_info)?;
         let (qe_identity, identity_dates) = QeIdentity::read(&self.qe_identity)?;
         let (root_ca_crl, root_dates) = list("root's revocation list", &self.root_ca_crl)?;
         let (pck_crl, pck_dates) = list("PCK revocation list", &self.pck_crl)?;
+=======
+        let identity = "quoting enclave's identity";
+        let tcb_info: TcbInfo = part(self.tcb_info.as_bytes(), json, "TCB info")?;
+        let qe_identity: QeIdentity = part(self.qe_identity.as_bytes(), json, identity)?;
+        let root_ca_crl = part(&self.root_ca_crl, List::parse, "root's revocation list")?;
+        let pck_crl = part(&self.pck_crl, List::parse, "PCK revocation list")?;
+        let dates = [
+            dates("TCB info", &tcb_info.issue_date, &tcb_info.next_update)?,
+            dates(identity, &qe_identity.issue_date, &qe_identity.next_update)?,
+            dates_of("PCK revocation list", &pck_crl),
+        ];
+        let root_dates = dates_of("root's revocation list", &root_ca_crl);
+>>>>>>> proof
         let unreadable = |name| move || Unreadable(name);
         let name = "TCB info's signature";
         let tcb_info_signature = self.tcb_info_signature.as_slice().try_into();
@@ -179,6 +194,7 @@ impl Collateral {
     }
 }
 
+<<<<<<< HEAD
 impl TcbInfo {
     pub(super) fn read(text: &str) -> Result<(Self, Dates), Unreadable> {
         let read: Self = json(text, "TCB info")?;
@@ -217,6 +233,24 @@ pub(super) fn list(part: &'static str, der: &[u8]) -> Result<(List, Dates), Unre
     let read = (der.len() <= COLLATERAL_PART_MAX).then(|| List::parse(der));
     let list = read.flatten().ok_or(Unreadable(part))?;
     let dates = Dates {
+=======
+/// Reads a part that is not too long.
+fn part<T>(
+    bytes: &[u8],
+    read: impl FnOnce(&[u8]) -> Option<T>,
+    name: &'static str,
+) -> Result<T, Unreadable> {
+    let read = (bytes.len() <= COLLATERAL_PART_MAX).then(|| read(bytes));
+    read.flatten().ok_or(Unreadable(name))
+}
+
+fn json<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
+    serde_json::from_slice(text).ok()
+}
+
+fn dates_of(part: &'static str, list: &List) -> Dates {
+    Dates {
+>>>>>>> proof
         part,
         made: list.made,
         replaced: list.replaced,

@@ -1,6 +1,7 @@
 //! Revocation lists of Intel's PKI (RFC 5280, 5; Intel SGX PCK Certificate and
-//! CRL Profile specification): dates and serial numbers, and nothing is kept of
-//! what else they say. Signature, issuer and extensions are among dcap-qvl's rules.
+//! Certificate Revocation List Profile Specification): dates and serial numbers,
+//! and nothing is kept of what else they say. Signature, issuer and extensions are
+//! among dcap-qvl's rules.
 
 use x509_cert::der::{Reader as _, SliceReader, Tag, Tagged as _, asn1::AnyRef};
 use x509_cert::serial_number::SerialNumber;

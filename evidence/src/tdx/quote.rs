@@ -1,6 +1,6 @@
 //! The quote: header, TD report and signature data, little-endian (Intel TDX
-//! DCAP Quote Generation and Verification Libraries, appendix "Quote Format",
-//! versions 4 and 5; `sgx_quote_4.h` and `sgx_quote_5.h` of Intel's DCAP).
+//! DCAP Quoting Library API, A.3 and A.4: versions 4 and 5; `sgx_quote_4.h` and
+//! `sgx_quote_5.h` of Intel's DCAP).
 //!
 //! Parsing proves nothing but the form, and leaves no byte without a meaning:
 //! each length is that of what it holds. The bytes are kept; signatures are

@@ -8,7 +8,7 @@ use evidence::tdx::{
 };
 
 use crate::intel::{Spec, at};
-use crate::world::{Case, simulated};
+use crate::world::{Case, DAY, NOW, simulated};
 
 fn refusal(case: &Case) -> Option<Reason> {
     case.verify().err().map(|refused| refused.reason)
@@ -54,7 +54,8 @@ fn every_flag_is_held_both_ways_and_any_is_neither() {
 #[test]
 fn a_td_under_debug_is_refused_unless_asked_for_by_name() {
     let case = simulated(|s| s.flip_attribute(0));
-    assert_eq!(refusal(&case), Some(Reason::Debug));
+    let refused = case.verify().unwrap_err();
+    assert_eq!(refused.to_string(), "debug: expected off, seen on");
     let asked = case.expecting(|x| x.debug = Flag::On).verify().unwrap();
     assert!(asked.claims().td_attributes.is_under_debug());
 }
@@ -248,6 +249,39 @@ fn another_partition_is_accepted_by_name() {
     assert_eq!(refusal(&any), None);
 }
 
+#[test]
+fn the_first_and_last_moment_count() {
+    let good = |case: Case| assert_eq!(refusal(&case), None);
+    good(simulated(|s| s.made = NOW));
+    good(simulated(|s| s.list_made = NOW));
+    good(simulated(|s| s.made = NOW - 2 * DAY));
+    good(simulated(|s| s.pck_validity = (NOW, NOW + DAY)));
+    good(simulated(|s| s.pck_validity = (NOW - DAY, NOW)));
+    // Version 3 of an identity is one as well.
+    good(simulated(|s| s.identity = ("TD_QE", 3)));
+}
+
+#[test]
+fn expectations_are_written_as_people_read_them() {
+    let named = |ids: &[&str]| Advisories::Only(ids.iter().map(ToString::to_string).collect());
+    let within = Bits::Within {
+        required: 1,
+        allowed: 0xff,
+    };
+    for (written, text) in [
+        (named(&[]).to_string(), "none"),
+        (named(&["A", "B"]).to_string(), "none but A, B"),
+        (Advisories::Any.to_string(), "any"),
+        (Bits::Exactly(16).to_string(), "0x10"),
+        (within.to_string(), "all of 0x1, none but 0xff"),
+        (Bound::Nothing.to_string(), "nothing bound"),
+        (VmIndex::Controlling.to_string(), "0"),
+        (TdReportKind::V1_5Extended.to_string(), "TDX 1.5 extended"),
+    ] {
+        assert_eq!(written, text);
+    }
+}
+
 /// Accepts whatever can be accepted at all, except other bindings.
 fn anything(x: &mut Expected) {
     x.collateral_age = CollateralAge::Any;
@@ -264,7 +298,7 @@ fn anything(x: &mut Expected) {
 /// The field of an expectation that holds a flag.
 type Field = fn(&mut Expected) -> &mut Flag;
 
-/// Intel TDX Module ABI specification, "ATTRIBUTES Definition", a second time.
+/// Intel TDX Module ABI Specification 348551-008US, table 3.23, a second time.
 const FLAGS: &[(Reason, Field, usize)] = &[
     (Reason::Debug, |x| &mut x.debug, 0),
     (Reason::Profiling, |x| &mut x.profiling, 4),

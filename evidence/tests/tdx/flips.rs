@@ -160,24 +160,54 @@ fn a_wrong_length_anywhere_inside_is_refused() {
 }
 
 #[test]
-fn oversized_collateral_is_refused() {
-    let big = evidence::tdx::COLLATERAL_PART_MAX + 1;
-    for part in 0..6 {
+fn collateral_has_an_end() {
+    use evidence::tdx::{COLLATERAL_MAX, COLLATERAL_PART_MAX, Collateral, CollateralError};
+
+    // As long as may be is read, and one byte more is not.
+    let refusal = |fill: &dyn Fn(&mut Collateral)| {
         let mut case = V4.case();
-        let collateral = &mut case.evidence.collateral;
-        match part {
-            0 => collateral.root_ca_crl.resize(big, 0),
-            1 => collateral.pck_crl.resize(big, 0),
-            2 => collateral.tcb_info.push_str(&" ".repeat(big)),
-            3 => collateral.qe_identity.push_str(&" ".repeat(big)),
-            4 => collateral.tcb_info_issuer_chain.push_str(&"\n".repeat(big)),
-            _ => collateral
-                .qe_identity_issuer_chain
-                .push_str(&"\n".repeat(big)),
-        }
-        let refused = case.verify().unwrap_err();
-        assert_eq!(refused.reason, Reason::CollateralUnreadable);
+        fill(&mut case.evidence.collateral);
+        case.verify().err().map(|refused| refused.reason)
+    };
+    let text = |text: &mut String, fill: &str, length| {
+        text.push_str(&fill.repeat(length - text.len()));
+    };
+    let (part, chain) = (COLLATERAL_PART_MAX, 16 * 1024);
+    for (over, info, identity, certificates) in [
+        (
+            0,
+            Some(Reason::TcbInfoSignature),
+            Some(Reason::QeIdentitySignature),
+            None,
+        ),
+        (
+            1,
+            Some(Reason::CollateralUnreadable),
+            Some(Reason::CollateralUnreadable),
+            Some(Reason::CollateralUnreadable),
+        ),
+    ] {
+        assert_eq!(refusal(&|c| text(&mut c.tcb_info, " ", part + over)), info);
+        assert_eq!(
+            refusal(&|c| text(&mut c.qe_identity, " ", part + over)),
+            identity
+        );
+        let longer = |c: &mut Collateral| text(&mut c.tcb_info_issuer_chain, "\n", chain + over);
+        assert_eq!(refusal(&longer), certificates);
+        let longer = |c: &mut Collateral| text(&mut c.qe_identity_issuer_chain, "\n", chain + over);
+        assert_eq!(refusal(&longer), certificates);
     }
+    let unreadable = Some(Reason::CollateralUnreadable);
+    assert_eq!(refusal(&|c| c.root_ca_crl.resize(part, 0)), unreadable);
+    assert_eq!(refusal(&|c| c.pck_crl.resize(part, 0)), unreadable);
+
+    let json = include_bytes!("../vectors/tdx/v4.collateral.json");
+    let mut json = json.to_vec();
+    json.resize(COLLATERAL_MAX, b' ');
+    assert!(Collateral::from_json(&json).is_ok());
+    json.push(b' ');
+    let refused = Collateral::from_json(&json).unwrap_err();
+    assert!(matches!(refused, CollateralError::TooLong), "{refused}");
 }
 
 proptest! {

@@ -24,7 +24,9 @@ pub(crate) struct Spec {
     pub(crate) qe_status: &'static str,
     pub(crate) qe_signer: [u8; 32],
     pub(crate) evaluation: u32,
-    pub(crate) info_id: &'static str,
+    /// Id and version of TCB info and identity.
+    pub(crate) info: (&'static str, u8),
+    pub(crate) identity: (&'static str, u8),
     pub(crate) info_fmspc: &'static str,
     pub(crate) info_pce: &'static str,
     pub(crate) made: u64,
@@ -91,7 +93,8 @@ impl Spec {
             qe_status: "UpToDate",
             qe_signer: [0x55; 32],
             evaluation: 20,
-            info_id: "TDX",
+            info: ("TDX", 3),
+            identity: ("TD_QE", 2),
             info_fmspc: "B0C06F000000",
             info_pce: "0000",
             made: NOW - DAY,
@@ -226,8 +229,8 @@ impl Spec {
             })
         };
         serde_json::json!({
-            "id": self.info_id,
-            "version": 3,
+            "id": self.info.0,
+            "version": self.info.1,
             "issueDate": date(self.made),
             "nextUpdate": date(self.made + 30 * DAY),
             "fmspc": self.info_fmspc,
@@ -246,8 +249,8 @@ impl Spec {
 
     fn qe_identity(&self) -> String {
         serde_json::json!({
-            "id": "TD_QE",
-            "version": 2,
+            "id": self.identity.0,
+            "version": self.identity.1,
             "issueDate": date(self.made),
             "nextUpdate": date(self.made + 30 * DAY),
             "tcbEvaluationDataNumber": self.evaluation,
@@ -278,7 +281,8 @@ impl Spec {
         )
     }
 
-    /// Intel SGX PCK Certificate and CRL Profile specification, "SGX Extensions".
+    /// Intel SGX PCK Certificate and Certificate Revocation List Profile
+    /// Specification: the SGX extensions.
     fn pck(&self) -> Vec<u8> {
         let entry = |id: &[u8], value: Vec<u8>| {
             let base = [0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01];

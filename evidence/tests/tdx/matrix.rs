@@ -97,7 +97,18 @@ const BREAKS: &[(Reason, Break)] = &[
     (Reason::CollateralUnreadable, || {
         edited(|e| e.collateral.qe_identity_issuer_chain.clear())
     }),
-    (Reason::CollateralKind, || simulated(|s| s.info_id = "SGX")),
+    (Reason::CollateralKind, || {
+        simulated(|s| s.info = ("SGX", 3))
+    }),
+    (Reason::CollateralKind, || {
+        simulated(|s| s.info = ("TDX", 2))
+    }),
+    (Reason::CollateralKind, || {
+        simulated(|s| s.identity = ("QE", 2))
+    }),
+    (Reason::CollateralKind, || {
+        simulated(|s| s.identity = ("TD_QE", 1))
+    }),
     (Reason::CollateralTime, || simulated(|s| s.made = NOW + 1)),
     (Reason::CollateralTime, || {
         simulated(|s| s.made = NOW - 30 * DAY)

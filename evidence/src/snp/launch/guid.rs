@@ -1,4 +1,5 @@
-//! GUIDs as firmware stores them (RFC 9562, 4: the first three groups little-endian).
+//! GUIDs as firmware stores them: the first three groups little-endian (UEFI
+//! specification, appendix A).
 
 use core::fmt;
 

@@ -8,8 +8,8 @@ use super::vcpu::{GuestFeatures, VcpuType};
 /// Where the processor that boots starts (APM volume 2, 14.1.5).
 pub(super) const RESET_VECTOR: u32 = 0xffff_fff0;
 
-/// The address the chip measures every such page at (56860, SNP_LAUNCH_FINISH:
-/// all ones, cut to a page below the bits an address has).
+/// The address every such page is measured at (KVM, `arch/x86/kvm/svm/sev.c`,
+/// INITIAL_VMSA_GPA): all ones, cut to a page below the bits an address has.
 pub(super) const ADDRESS: u64 = 0xffff_ffff_f000;
 
 /// The page of a processor that starts at `start`.
