@@ -1,5 +1,7 @@
 //! Which trust files are read, and what they make of evidence.
 
+use base64::engine::general_purpose::STANDARD as BASE64;
+
 use super::{Simulated, Trust, TrustError};
 use crate::{Timestamp, binding::policy_digest};
 
@@ -35,7 +37,7 @@ fn a_file_of_your_own_stands_before_what_ships_and_keeps_its_roots() {
 fn a_newer_revocation_list_takes_the_place_of_an_older_and_never_the_reverse() {
     use simvendor::{Generation, Vendor};
     let now = 1_795_000_000;
-    let encode = |der: &[u8]| base64::Engine::encode(&super::BASE64, der);
+    let encode = |der: &[u8]| base64::Engine::encode(&BASE64, der);
     let vendor = Vendor::generate(Generation::Genoa, now).unwrap();
     let text = format!(
         "version = 1\nrevocation_max_age_days = 30\n[[roots]]\nclass = \"simulated\"\n\
@@ -92,7 +94,7 @@ fn dates_are_utc() {
 #[test]
 fn a_root_of_your_own_is_not_the_vendors() {
     let root = evidence::built_in_roots().remove(0);
-    let encode = |der: &[u8]| base64::Engine::encode(&super::BASE64, der);
+    let encode = |der: &[u8]| base64::Engine::encode(&BASE64, der);
     let file = |class: &str, generation: &str| {
         format!(
             "version = 1\nrevocation_max_age_days = 30\n[[roots]]\nclass = \"{class}\"\n\
@@ -131,7 +133,7 @@ fn an_unknown_field_is_refused() {
 fn an_intermediate_for_providers_is_its_roots_own() {
     use evidence::{Authority, RootError};
     let root = evidence::built_in_roots().remove(0);
-    let encode = |der: &[u8]| base64::Engine::encode(&super::BASE64, der);
+    let encode = |der: &[u8]| base64::Engine::encode(&BASE64, der);
     let file = |generation: &str, source: &str| {
         let text = format!(
             "version = 1\nrevocation_max_age_days = 30\n[[roots]]\nclass = \"vendor\"\n\
