@@ -3,6 +3,7 @@
 //! is absent, and what is absent is refused.
 
 mod file;
+mod tdx;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use evidence::{
 
 use crate::{Digest, ImageRef, Manifest, ReportData, Timestamp};
 pub use file::TrustError;
+pub use tdx::{TdxGuest, TdxRules, TdxStatus};
 
 /// Whether evidence made without hardware may be accepted at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +44,8 @@ pub struct Trust {
     guests: Vec<Entry<Guest>>,
     policies: Vec<Entry<Digest>>,
     agents: Vec<Entry<Agent>>,
+    tdx: Option<Entry<TdxRules>>,
+    tdx_guests: Vec<Entry<TdxGuest>>,
 }
 
 /// A value with the time it is accepted.
@@ -76,7 +80,8 @@ impl Trust {
     }
 
     /// This file's entries, and behind them those of `other`. Roots, revocation
-    /// lists and their age stay this file's: they are replaced, never mixed.
+    /// lists and their age, and the rules for TDX stay this file's: they are
+    /// replaced, never mixed.
     #[must_use]
     pub fn with_entries_of(mut self, other: Self) -> Self {
         let Self {
@@ -86,11 +91,14 @@ impl Trust {
             guests,
             policies,
             agents,
+            tdx: _,
+            tdx_guests,
         } = other;
         self.tcb_floors.extend(tcb_floors);
         self.guests.extend(guests);
         self.policies.extend(policies);
         self.agents.extend(agents);
+        self.tdx_guests.extend(tdx_guests);
         self
     }
 
@@ -212,6 +220,16 @@ impl Trust {
         let mut guests = self.guests.iter().map(|entry| &entry.value);
         let guest = guests.find(|guest| guest.measurement == *measurement)?;
         Some(&guest.name)
+    }
+
+    /// What a quote of TDX is held against at `now`; without it, it is refused.
+    pub fn tdx(&self, now: Timestamp) -> Option<&TdxRules> {
+        current(self.tdx.iter(), now).next()
+    }
+
+    /// The guests of TDX that are accepted at `now`.
+    pub fn tdx_guests(&self, now: Timestamp) -> impl Iterator<Item = &TdxGuest> {
+        current(self.tdx_guests.iter(), now)
     }
 
     /// Name of the agent release, when its image is accepted at `now`.

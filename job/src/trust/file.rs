@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use evidence::{Generation, Revocation, Root, RootClass, RootError, Tcb, TcbFloor, built_in_roots};
 use serde::Deserialize;
 
-use super::{Agent, Entry, Guest, Simulated, Trust};
+use super::{Agent, Entry, Guest, Simulated, Trust, tdx};
 use crate::{Digest, ImageRef, Timestamp};
 
 /// Longest trust file we read.
@@ -53,6 +53,15 @@ pub enum TrustError {
     /// A measurement that is none.
     #[error("the measurement of the guest {0:?} is not 96 hex digits")]
     Measurement(String),
+    /// A register of a TDX guest that is none.
+    #[error(
+        "{1} of the TDX guest {0:?} is wrong: mr_td is 96 hex digits, rtmrs are four times as many, \
+         or the word \"any\" in place of one"
+    )]
+    Register(String, &'static str),
+    /// An advisory that is none.
+    #[error("{0:?} is not the name of one of Intel's advisories, such as INTEL-SA-01103")]
+    Advisory(String),
     /// A date without time zone, or before 1970.
     #[error("{0} is not a date with a time in UTC, such as 2026-11-20T00:00:00Z")]
     Date(String),
@@ -135,12 +144,14 @@ impl Trust {
                 } = form;
                 Entry::new(Agent { name, image }, &source, &from, &until)
             })?,
+            tdx: file.tdx.map(tdx::rules).transpose()?,
+            tdx_guests: collect(file.tdx_guests, tdx::guest)?,
         })
     }
 }
 
 impl<T> Entry<T> {
-    fn new(
+    pub(super) fn new(
         value: T,
         source: &str,
         from: &toml::value::Datetime,
@@ -297,6 +308,10 @@ struct File {
     policies: Vec<PolicyForm>,
     #[serde(default)]
     agents: Vec<AgentForm>,
+    /// Left out: every quote of TDX is refused.
+    tdx: Option<tdx::RulesForm>,
+    #[serde(default)]
+    tdx_guests: Vec<tdx::GuestForm>,
 }
 
 #[derive(Deserialize)]
