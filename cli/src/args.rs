@@ -270,8 +270,8 @@ pub(crate) struct Verify {
     /// Verify a file instead, as it is kept of a job; no relay is contacted
     #[arg(long, value_name = "FILE", requires = "order", requires = "offer", conflicts_with_all = ["evidence", "event"])]
     pub(crate) attestation: Option<PathBuf>,
-    /// Verify a report alone: its 1184 bytes, or the guest components' JSON. It is held against what your trust file
-    /// says of any machine
+    /// Verify evidence alone: the 1184 bytes of a report of SEV-SNP, a quote of Intel TDX (in a build with it), or the
+    /// guest components' JSON of either. It is held against what your trust file says of any machine
     #[arg(long, value_name = "FILE", conflicts_with_all = ["event", "order", "offer"])]
     pub(crate) evidence: Option<PathBuf>,
     /// Verify a Nostr event: the gift wrap a machine sent, opened with --key, or the rumor that was in one
@@ -285,6 +285,9 @@ pub(crate) struct Verify {
     pub(crate) offer: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) binding: Binding,
+    /// With --evidence and a quote of TDX: Intel's collateral for its platform, JSON
+    #[arg(long, value_name = "FILE", requires = "evidence")]
+    pub(crate) collateral: Option<PathBuf>,
     /// Verify a file as on this day: Unix seconds [default: now]
     #[arg(long, value_name = "TIME", conflicts_with = "job")]
     pub(crate) at: Option<u64>,
@@ -298,17 +301,18 @@ pub(crate) struct Verify {
     pub(crate) patience: Patience,
 }
 
-/// What a report alone is held against.
+/// What evidence alone is held against.
 #[derive(ClapArgs)]
 pub(crate) struct Binding {
-    /// With --evidence: 64 hex digits, SHA-256 of the init data; or the word `any`
+    /// With --evidence: 64 hex digits, SHA-256 of the init data (with a quote of TDX also 96, SHA-384); or the word
+    /// `any`
     #[arg(long, value_name = "HEX|any", requires = "evidence")]
     pub(crate) host_data: Option<String>,
     /// With --evidence: 64 hex digits, the digest whose characters the guest asked to be signed; 128, the bytes; or
     /// the word `any`
     #[arg(long, value_name = "HEX|any", requires = "evidence")]
     pub(crate) report_data: Option<String>,
-    /// With --evidence: a guest of this size [default: any in the trust file]
+    /// With --evidence and a report of SEV-SNP: a guest of this size [default: any in the trust file]
     #[arg(long, value_name = "NUMBER", requires = "evidence")]
     pub(crate) vcpus: Option<u32>,
 }

@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use dvm::feedback::Status;
 use job::{Digest, JobId, Offer, PublicKey, Timestamp};
 
+#[cfg(feature = "tdx")]
+use crate::collateral::From;
 use crate::collateral::item::Item;
 use crate::collateral::{Missing, Used};
 use crate::exit::Problem;
@@ -61,6 +63,9 @@ pub(crate) enum News {
     },
     /// What the evidence did not bring, and where it came from.
     Collateral(Box<Used>),
+    /// Intel's collateral for a quote, and where it came from.
+    #[cfg(feature = "tdx")]
+    IntelCollateral { from: From },
     /// What the evidence did not bring, and is not to be had.
     Missing(Box<Missing>),
     /// Collateral was written to one file.
@@ -71,7 +76,7 @@ pub(crate) enum News {
     },
     /// Collateral was taken from a file.
     Imported { items: usize },
-    /// Fields of a report that were not compared with anything, by choice.
+    /// Fields of evidence that were not compared with anything, by choice.
     Unbound { fields: Vec<&'static str> },
     /// What a verdict means, in words.
     Explained(Explanation),

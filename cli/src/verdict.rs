@@ -43,6 +43,17 @@ pub(crate) enum Finding {
     },
 }
 
+impl Finding {
+    /// Evidence alone is refused: what it means, and what to do.
+    pub(crate) fn refused(meaning: &str, advice: &str) -> Self {
+        Self::Refused {
+            meaning: meaning.to_owned(),
+            advice: advice.to_owned(),
+            source: String::new(),
+        }
+    }
+}
+
 impl Mark {
     /// By whether nothing is confidential.
     pub(crate) const fn of(simulated: bool) -> Self {

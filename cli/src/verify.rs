@@ -2,8 +2,12 @@
 //! and the offer the customer keeps. Only here a job is committed to a machine.
 
 mod bare;
+mod binding;
 pub(crate) mod input;
 mod later;
+// Intel's verification, or what this build says instead.
+#[cfg_attr(not(feature = "tdx"), path = "verify/no_tdx.rs")]
+mod tdx;
 
 use anyhow::{Context as _, Result};
 use job::{Accepted, Attestation, Timestamp, Trust};
@@ -13,7 +17,7 @@ use crate::clock;
 use crate::collateral::{Effort, Shown, judged};
 use crate::context::Context;
 use crate::exit::{Exit, Problem, problem_of};
-use crate::explain::{Outcome, Subject, explain};
+use crate::explain::{Outcome, Subject, Tee, explain};
 use crate::judge::{self, Ordered, judge, not_sent};
 use crate::line::known::Known;
 use crate::line::{Line, ending};
@@ -22,17 +26,21 @@ use crate::state::commitment::{Commitment, Committed};
 use crate::state::records::Evidence;
 use crate::state::{Kept, Route, Stage, stage};
 use crate::verdict::{Mark, Verdict};
+use input::Alone;
 
 /// `cdvm verify`: a job's machine, or what a file holds.
 pub(crate) async fn verify(context: &Context<'_>, args: args::Verify) -> Result<()> {
     let trust = context.settings.trust()?;
     let words = args.explain;
-    let verified = what_is_named(context, &trust, args).await;
+    let alone = args.evidence.as_deref().map(input::alone).transpose()?;
+    let tee = alone.as_ref().map_or(Tee::SevSnp, Alone::tee);
+    let verified = what_is_named(context, &trust, args, alone).await;
     if words {
+        let simulated = tee == Tee::SevSnp && trust.accepts_simulated();
         let outcome = match &verified {
-            Ok(subject) if trust.accepts_simulated() => Some(Outcome::Simulated(*subject)),
+            Ok(subject) if simulated => Some(Outcome::Simulated(*subject)),
             Ok(subject) => Some(Outcome::Accepted(*subject)),
-            Err(error) if is_refusal(error) => Some(Outcome::Refused),
+            Err(error) if is_refusal(error) => Some(Outcome::Refused(tee)),
             // Nothing was verified.
             Err(_) => None,
         };
@@ -47,6 +55,7 @@ async fn what_is_named(
     context: &Context<'_>,
     trust: &Trust,
     args: args::Verify,
+    alone: Option<Alone>,
 ) -> Result<Subject> {
     let args::Verify {
         job,
@@ -56,6 +65,7 @@ async fn what_is_named(
         order,
         offer,
         binding,
+        collateral,
         at,
         explain: _,
         patience,
@@ -63,9 +73,21 @@ async fn what_is_named(
     } = args;
     let at = at.map(Timestamp::from_secs);
     let papers = order.as_deref().zip(offer.as_deref());
-    match (attestation, evidence, event, papers) {
+    let alone = evidence.as_deref().zip(alone);
+    match (attestation, alone, event, papers) {
         (Some(path), _, _, Some(papers)) => later::file(context, trust, &path, papers, at).await,
-        (_, Some(path), _, _) => bare::verify(context, trust, &path, binding, at).await,
+        (_, Some((path, Alone::Report(report))), _, _) => {
+            if collateral.is_some() {
+                let what = "--collateral is Intel's, and this is a report of AMD SEV-SNP";
+                let next = "leave it out; AMD's is brought by `cdvm collateral import`";
+                return Err(Problem::usage(what, next).into());
+            }
+            bare::verify(context, trust, path, &report, binding, at).await
+        }
+        (_, Some((path, Alone::Quote(quoted))), _, _) => {
+            let collateral = collateral.as_deref();
+            tdx::verify(context, trust, path, quoted, binding, collateral, at).await
+        }
         (_, _, Some(path), papers) => later::event(context, trust, &path, papers, at).await,
         (_, None, None, None) if at.is_none() => {
             job_machine(context, trust, job.as_deref(), patience.timeout).await

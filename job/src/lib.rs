@@ -50,4 +50,4 @@ pub use terms::{
     EnvVar, Input, Kbs, Network, Output, OutputFrom, Param, Resources, Secret, Terms, TermsError,
     TermsForm, Workload,
 };
-pub use trust::{Simulated, Size, Trust, TrustError};
+pub use trust::{Simulated, Size, TdxGuest, TdxRules, TdxStatus, Trust, TrustError};

@@ -49,6 +49,11 @@ pub(crate) fn objects(news: &News) -> Vec<Value> {
             why,
         } => json!({"event": "waiting", "server": server, "seconds": seconds, "why": why}),
         News::Collateral(used) => collateral(used),
+        #[cfg(feature = "tdx")]
+        News::IntelCollateral { from } => {
+            let (from, place) = whence(from);
+            json!({"event": "collateral", "item": "intel", "from": from, "place": place})
+        }
         News::Missing(missing) => {
             let Missing { item, why, next } = &**missing;
             let object = json!({"event": "missing", "why": why, "next": next});
@@ -110,17 +115,22 @@ pub(crate) fn objects(news: &News) -> Vec<Value> {
 
 fn collateral(used: &Used) -> Value {
     let Used { item, from, made } = used;
-    let (from, place) = match from {
-        From::Disk => ("disk", None),
-        From::Server(name) => ("server", Some(name.clone())),
-        From::Bundle(path) => ("bundle", Some(path.display().to_string())),
-    };
+    let (from, place) = whence(from);
     let (made_at, age) = made.unzip();
     let object = json!({
         "event": "collateral", "from": from, "place": place, "made_at": made_at,
         "age_seconds": age,
     });
     with_item(Some(item), object)
+}
+
+/// What it came from, and which one.
+fn whence(from: &From) -> (&'static str, Option<String>) {
+    match from {
+        From::Disk => ("disk", None),
+        From::Server(name) => ("server", Some(name.clone())),
+        From::Bundle(path) => ("bundle", Some(path.display().to_string())),
+    }
 }
 
 /// The item's own fields beside those of `object`.

@@ -49,11 +49,10 @@ pub(crate) fn rows(news: &News, detail: Detail) -> Vec<Row> {
             server,
             seconds,
             why,
-        } => Row::Passing(label(
-            "waiting",
-            &format!("{seconds} s for {server}: {why}"),
-        )),
+        } => waiting(server, *seconds, why),
         News::Collateral(used) => timed("collateral", collateral::used(used)),
+        #[cfg(feature = "tdx")]
+        News::IntelCollateral { from } => timed("collateral", collateral::intels(from)),
         News::Missing(missing) => Row::Plain(label("collateral", &collateral::missing(missing))),
         News::Exported { items, bytes, path } => {
             timed("collateral", collateral::exported(*items, *bytes, path))
@@ -134,6 +133,13 @@ pub(crate) fn rows(news: &News, detail: Detail) -> Vec<Row> {
         News::Hint { text } => Row::Plain(format!("Next: {text}")),
     };
     vec![row]
+}
+
+fn waiting(server: &str, seconds: u64, why: &str) -> Row {
+    Row::Passing(label(
+        "waiting",
+        &format!("{seconds} s for {server}: {why}"),
+    ))
 }
 
 fn provider(status: Status, text: &str) -> String {

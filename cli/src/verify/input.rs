@@ -1,15 +1,20 @@
 //! Reading what is to be verified from a file: evidence as a machine, the guest
-//! components or this program wrote it, or a Nostr event. What cannot be read is
+//! components or this program wrote it, or a Nostr event. Evidence alone says
+//! itself whether it is of SEV-SNP or TDX. What cannot be read is
 //! no refusal: it says nothing about any machine.
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use dvm::{Keys, Rumor, Unsigned};
 use evidence::{REPORT_LEN, Report, from_guest_components};
 use job::{Attestation, Timestamp};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::exit::{Exit, Problem};
+use crate::explain::Tee;
 use crate::files;
 use crate::state::records::Evidence;
 
@@ -26,45 +31,130 @@ pub(crate) struct Bare {
     pub(crate) certificate: Vec<u8>,
 }
 
-/// A report: its 1184 bytes, or the guest components' JSON.
-pub(crate) fn bare(path: &Path) -> Result<Bare> {
+/// A quote of TDX without the job it is for, as it was found. Nothing about it is
+/// verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Quoted {
+    /// The bytes; their first ones are a quote's.
+    pub(super) quote: Vec<u8>,
+    /// Whether an event log came with it.
+    pub(super) event_log: EventLog,
+}
+
+/// The log of what the guest's registers were extended with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EventLog {
+    /// It is there; it is not read.
+    Given,
+    /// There is none.
+    Absent,
+}
+
+/// Evidence alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Alone {
+    /// Of SEV-SNP.
+    Report(Bare),
+    /// Of TDX.
+    Quote(Quoted),
+}
+
+impl Alone {
+    /// Whose evidence it is.
+    pub(super) const fn tee(&self) -> Tee {
+        match self {
+            Self::Report(_) => Tee::SevSnp,
+            Self::Quote(_) => Tee::Tdx,
+        }
+    }
+}
+
+/// Evidence alone: a report's 1184 bytes, a quote, or the guest components' JSON
+/// of either.
+pub(super) fn alone(path: &Path) -> Result<Alone> {
     readable(path, || form(&files::read(path, MAX_FILE)?))
 }
 
-/// As [`bare`], or the evidence that is kept of a job.
+/// A report alone, or the evidence that is kept of a job.
 pub(crate) fn any(path: &Path) -> Result<Bare> {
     readable(path, || {
         let bytes = files::read(path, MAX_FILE)?;
-        match serde_json::from_slice::<Evidence>(&bytes) {
-            Ok(kept) => {
-                let attestation = kept.attestation()?;
-                Ok(Bare {
-                    report: attestation.report,
-                    certificate: attestation.certificate,
-                })
-            }
-            Err(_) => form(&bytes),
+        if let Ok(kept) = serde_json::from_slice::<Evidence>(&bytes) {
+            let attestation = kept.attestation()?;
+            return Ok(Bare {
+                report: attestation.report,
+                certificate: attestation.certificate,
+            });
+        }
+        match form(&bytes)? {
+            Alone::Report(bare) => Ok(bare),
+            Alone::Quote(_) => bail!("a quote of Intel TDX, and here a report of SEV-SNP is meant"),
         }
     })
 }
 
-fn form(bytes: &[u8]) -> Result<Bare> {
-    let bare = if bytes.len() == REPORT_LEN {
+fn form(bytes: &[u8]) -> Result<Alone> {
+    let bare = if is_quote(bytes) {
+        return Ok(Alone::Quote(Quoted {
+            quote: bytes.to_vec(),
+            event_log: EventLog::Absent,
+        }));
+    } else if bytes.len() == REPORT_LEN {
         Bare {
             report: bytes.to_vec(),
             certificate: Vec::new(),
         }
     } else if bytes.first() == Some(&b'{') {
+        if serde_json::from_slice::<HasQuote>(bytes).is_ok() {
+            return quoted(bytes).map(Alone::Quote);
+        }
         let evidence = from_guest_components(bytes)?;
         Bare {
             report: evidence.report,
             certificate: evidence.certificate,
         }
     } else {
-        bail!("neither the {REPORT_LEN} bytes of a report nor the guest components' JSON");
+        bail!(
+            "neither the {REPORT_LEN} bytes of a report, nor a quote of TDX, nor the guest components' JSON"
+        );
     };
     Report::parse(&bare.report).context("not a report")?;
-    Ok(bare)
+    Ok(Alone::Report(bare))
+}
+
+/// Version 4 or 5, and the TEE type of TDX: two bytes from 0, four from 4, both
+/// little-endian. A report has its version in the first four bytes and its guest
+/// SVN in the next: one of version 4 or 5 whose guest SVN is 0x81 has its own length.
+fn is_quote(bytes: &[u8]) -> bool {
+    matches!(bytes, [4 | 5, 0, _, _, 0x81, 0, 0, 0, ..]) && bytes.len() != REPORT_LEN
+}
+
+/// What no other evidence has.
+#[derive(Deserialize)]
+struct HasQuote {
+    #[serde(rename = "quote")]
+    _quote: IgnoredAny,
+}
+
+/// The guest components' evidence of TDX.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GuestComponentsQuote {
+    cc_eventlog: Option<String>,
+    quote: String,
+}
+
+fn quoted(json: &[u8]) -> Result<Quoted> {
+    let GuestComponentsQuote { cc_eventlog, quote } =
+        serde_json::from_slice(json).context("not the guest components' evidence of TDX")?;
+    let quote = BASE64.decode(quote).context("the quote is not base64")?;
+    if !is_quote(&quote) {
+        bail!("what stands under `quote` is no quote of TDX");
+    }
+    Ok(Quoted {
+        quote,
+        event_log: cc_eventlog.map_or(EventLog::Absent, |_| EventLog::Given),
+    })
 }
 
 /// An attestation as an event brought it.

@@ -1,6 +1,6 @@
 //! Stories of a customer: the built `cdvm` against a local relay, with a
 //! provider and guests made in the test. The guests are SIMULATED: no hardware
-//! is involved.
+//! is involved. Quotes of TDX (`tdx.rs`) are real ones.
 
 // Helpers unwrap as tests do; what fails is a failed test either way.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
@@ -14,8 +14,12 @@ mod happy;
     reason = "most outages are used by the tests beside the code"
 )]
 mod key_server;
+#[cfg(not(feature = "tdx"))]
+mod no_tdx;
 mod parties;
 mod refusals;
 mod steps;
+#[cfg(feature = "tdx")]
+mod tdx;
 mod verify;
 mod world;

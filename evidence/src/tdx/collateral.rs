@@ -152,24 +152,10 @@ impl Collateral {
     }
 
     pub(super) fn read(&self) -> Result<Read, Unreadable> {
-<<<<<<< HEAD
         let (tcb_info, info_dates) = TcbInfo::read(&self.tcb_info)?;
         let (qe_identity, identity_dates) = QeIdentity::read(&self.qe_identity)?;
         let (root_ca_crl, root_dates) = list("root's revocation list", &self.root_ca_crl)?;
         let (pck_crl, pck_dates) = list("PCK revocation list", &self.pck_crl)?;
-=======
-        let identity = "quoting enclave's identity";
-        let tcb_info: TcbInfo = part(self.tcb_info.as_bytes(), json, "TCB info")?;
-        let qe_identity: QeIdentity = part(self.qe_identity.as_bytes(), json, identity)?;
-        let root_ca_crl = part(&self.root_ca_crl, List::parse, "root's revocation list")?;
-        let pck_crl = part(&self.pck_crl, List::parse, "PCK revocation list")?;
-        let dates = [
-            dates("TCB info", &tcb_info.issue_date, &tcb_info.next_update)?,
-            dates(identity, &qe_identity.issue_date, &qe_identity.next_update)?,
-            dates_of("PCK revocation list", &pck_crl),
-        ];
-        let root_dates = dates_of("root's revocation list", &root_ca_crl);
->>>>>>> proof
         let unreadable = |name| move || Unreadable(name);
         let name = "TCB info's signature";
         let tcb_info_signature = self.tcb_info_signature.as_slice().try_into();
@@ -194,10 +180,9 @@ impl Collateral {
     }
 }
 
-<<<<<<< HEAD
 impl TcbInfo {
     pub(super) fn read(text: &str) -> Result<(Self, Dates), Unreadable> {
-        let read: Self = json(text, "TCB info")?;
+        let read: Self = part(text.as_bytes(), json, "TCB info")?;
         let dates = dates("TCB info", &read.issue_date, &read.next_update)?;
         Ok((read, dates))
     }
@@ -211,7 +196,7 @@ impl TcbInfo {
 impl QeIdentity {
     pub(super) fn read(text: &str) -> Result<(Self, Dates), Unreadable> {
         let name = "quoting enclave's identity";
-        let read: Self = json(text, name)?;
+        let read: Self = part(text.as_bytes(), json, name)?;
         let dates = dates(name, &read.issue_date, &read.next_update)?;
         Ok((read, dates))
     }
@@ -223,17 +208,6 @@ impl QeIdentity {
     }
 }
 
-fn json<T: serde::de::DeserializeOwned>(text: &str, name: &'static str) -> Result<T, Unreadable> {
-    let read = (text.len() <= COLLATERAL_PART_MAX).then(|| serde_json::from_str(text).ok());
-    read.flatten().ok_or(Unreadable(name))
-}
-
-/// A revocation list, and its dates as those of `part`.
-pub(super) fn list(part: &'static str, der: &[u8]) -> Result<(List, Dates), Unreadable> {
-    let read = (der.len() <= COLLATERAL_PART_MAX).then(|| List::parse(der));
-    let list = read.flatten().ok_or(Unreadable(part))?;
-    let dates = Dates {
-=======
 /// Reads a part that is not too long.
 fn part<T>(
     bytes: &[u8],
@@ -248,10 +222,11 @@ fn json<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
     serde_json::from_slice(text).ok()
 }
 
-fn dates_of(part: &'static str, list: &List) -> Dates {
-    Dates {
->>>>>>> proof
-        part,
+/// A revocation list, and its dates as those of `part`.
+pub(super) fn list(name: &'static str, der: &[u8]) -> Result<(List, Dates), Unreadable> {
+    let list = part(der, List::parse, name)?;
+    let dates = Dates {
+        part: name,
         made: list.made,
         replaced: list.replaced,
     };

@@ -1,6 +1,9 @@
 //! Which trust files are read, and what they make of evidence.
 
-use super::{Simulated, Trust, TrustError};
+use base64::engine::general_purpose::STANDARD as BASE64;
+use evidence::Accept;
+
+use super::{Simulated, TdxStatus, Trust, TrustError};
 use crate::{Timestamp, binding::policy_digest};
 
 #[test]
@@ -35,7 +38,7 @@ fn a_file_of_your_own_stands_before_what_ships_and_keeps_its_roots() {
 fn a_newer_revocation_list_takes_the_place_of_an_older_and_never_the_reverse() {
     use simvendor::{Generation, Vendor};
     let now = 1_795_000_000;
-    let encode = |der: &[u8]| base64::Engine::encode(&super::BASE64, der);
+    let encode = |der: &[u8]| base64::Engine::encode(&BASE64, der);
     let vendor = Vendor::generate(Generation::Genoa, now).unwrap();
     let text = format!(
         "version = 1\nrevocation_max_age_days = 30\n[[roots]]\nclass = \"simulated\"\n\
@@ -69,7 +72,7 @@ fn a_newer_revocation_list_takes_the_place_of_an_older_and_never_the_reverse() {
 fn an_intermediate_is_added_where_none_is_and_never_replaced() {
     use simvendor::{Generation, Vendor};
     let now = 1_795_000_000;
-    let encode = |der: &[u8]| base64::Engine::encode(&super::BASE64, der);
+    let encode = |der: &[u8]| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der);
     let vendor = Vendor::generate(Generation::Genoa, now).unwrap();
     let [first, second] = [(); 2].map(|()| vendor.provider(now).unwrap().asvk().to_vec());
     let text = format!(
@@ -119,7 +122,7 @@ fn dates_are_utc() {
 #[test]
 fn a_root_of_your_own_is_not_the_vendors() {
     let root = evidence::built_in_roots().remove(0);
-    let encode = |der: &[u8]| base64::Engine::encode(&super::BASE64, der);
+    let encode = |der: &[u8]| base64::Engine::encode(&BASE64, der);
     let file = |class: &str, generation: &str| {
         format!(
             "version = 1\nrevocation_max_age_days = 30\n[[roots]]\nclass = \"{class}\"\n\
@@ -158,7 +161,7 @@ fn an_unknown_field_is_refused() {
 fn an_intermediate_for_providers_is_its_roots_own() {
     use evidence::{Authority, RootError};
     let root = evidence::built_in_roots().remove(0);
-    let encode = |der: &[u8]| base64::Engine::encode(&super::BASE64, der);
+    let encode = |der: &[u8]| base64::Engine::encode(&BASE64, der);
     let file = |generation: &str, source: &str| {
         let text = format!(
             "version = 1\nrevocation_max_age_days = 30\n[[roots]]\nclass = \"vendor\"\n\
@@ -180,4 +183,119 @@ fn an_intermediate_for_providers_is_its_roots_own() {
         file("genoa", "test"),
         Err(TrustError::WithoutRoot(_))
     ));
+}
+
+/// A trust file with these tables about TDX, accepted in 2026.
+fn about_tdx(tables: &[&str]) -> Result<Trust, TrustError> {
+    let dates = "source = \"test\"\nfrom = 2026-01-01T00:00:00Z\nuntil = 2027-01-01T00:00:00Z\n";
+    let mut text = "version = 1\nrevocation_max_age_days = 7\n".to_owned();
+    for table in tables {
+        text = format!("{text}{table}\n{dates}");
+    }
+    Trust::parse(&text, Simulated::Refused)
+}
+
+const RULES: &str = "[tdx]\ncollateral_max_age_days = 30\nlowest_status = \"UpToDate\"\n\
+     advisories = [\"INTEL-SA-01103\"]\nevaluation_minimum = 17";
+
+fn tdx_guest(name: &str, rtmr3: &str) -> String {
+    let digest = |byte: &str| byte.repeat(48);
+    format!(
+        "[[tdx_guests]]\nname = \"{name}\"\nmr_td = \"{}\"\n\
+         rtmrs = [\"{}\", \"{}\", \"{}\", \"{rtmr3}\"]",
+        digest("aa"),
+        digest("00"),
+        digest("01"),
+        digest("02"),
+    )
+}
+
+#[test]
+fn a_file_that_does_not_speak_of_tdx_accepts_none() {
+    let now = Timestamp::from_secs(1_795_000_000);
+    let shipped = Trust::built_in().unwrap();
+    assert_eq!(shipped.tdx(now), None);
+    assert_eq!(shipped.tdx_guests(now).count(), 0);
+}
+
+#[test]
+fn rules_and_guests_of_tdx_count_in_their_time() {
+    let any = tdx_guest("release 1", "any");
+    let exact = tdx_guest("release 2", &"03".repeat(48));
+    let trust = about_tdx(&[RULES, &any, &exact]).unwrap();
+    let now = Timestamp::from_secs(1_795_000_000);
+    let rules = trust.tdx(now).unwrap();
+    assert_eq!(rules.collateral_max_age_secs, 30 * 86_400);
+    assert_eq!(rules.lowest_status, TdxStatus::UpToDate);
+    assert_eq!(rules.advisories, ["INTEL-SA-01103"]);
+    assert_eq!(rules.evaluation_minimum, 17);
+    let guests: Vec<_> = trust.tdx_guests(now).collect();
+    assert_eq!(guests.len(), 2);
+    assert_eq!(guests[0].name, "release 1");
+    assert_eq!(guests[0].mr_td, [0xaa; 48]);
+    assert_eq!(guests[0].rtmrs[2], Accept::Exactly([2; 48]));
+    assert_eq!(guests[0].rtmrs[3], Accept::Any);
+    assert_eq!(guests[1].rtmrs[3], Accept::Exactly([3; 48]));
+    // The year before, and the one after.
+    for other in [1_767_225_599, 1_798_761_601] {
+        let other = Timestamp::from_secs(other);
+        assert_eq!(trust.tdx(other), None);
+        assert_eq!(trust.tdx_guests(other).count(), 0);
+    }
+}
+
+#[test]
+fn the_rules_for_tdx_stay_a_files_own_and_guests_come_together() {
+    let now = Timestamp::from_secs(1_795_000_000);
+    let first = tdx_guest("first", "any");
+    let second = tdx_guest("second", "any");
+    let strict = RULES.replace("= 17", "= 99");
+    let own = about_tdx(&[RULES, &first]).unwrap();
+    let other = about_tdx(&[&strict, &second]).unwrap();
+    let both = own.clone().with_entries_of(other.clone());
+    assert_eq!(both.tdx(now), own.tdx(now));
+    let names: Vec<_> = both.tdx_guests(now).map(|guest| &*guest.name).collect();
+    assert_eq!(names, ["first", "second"]);
+    let none = Trust::built_in().unwrap().with_entries_of(other);
+    assert_eq!(none.tdx(now), None);
+}
+
+#[test]
+fn what_is_said_of_tdx_is_said_in_its_one_form() {
+    let guest = tdx_guest("release", "any");
+    let wrong = |from: &str, to: &str| {
+        assert!(RULES.contains(from) || guest.contains(from), "{from}");
+        about_tdx(&[&RULES.replace(from, to), &guest.replace(from, to)]).unwrap_err()
+    };
+    for (from, to) in [
+        ("\"UpToDate\"", "\"uptodate\""),
+        ("\"UpToDate\"", "\"Revoked\""),
+        ("= 30", "= -1"),
+        ("= 17", "= 4294967296"),
+        ("evaluation_minimum = 17", ""),
+        ("advisories = [\"INTEL-SA-01103\"]", ""),
+        ("advisories", "advisory"),
+        ("name = ", "nom = "),
+    ] {
+        assert!(matches!(wrong(from, to), TrustError::Form(_)), "{from}");
+    }
+    for name in ["any", "INTEL-SA-1103", "INTEL-SA-0110x", "CVE-2024-21944"] {
+        let error = wrong("INTEL-SA-01103", name);
+        assert!(matches!(error, TrustError::Advisory(wrong) if wrong == name));
+    }
+    for to in ["\"all\"", "\"00\"", "\"any\", \"any\"", ""] {
+        let error = wrong("\"any\"", to);
+        assert!(matches!(error, TrustError::Register(_, "rtmrs")));
+    }
+    // What the firmware is, nobody leaves open.
+    for to in ["any", "aa"] {
+        let error = wrong(&"aa".repeat(48), to);
+        assert!(matches!(error, TrustError::Register(_, "mr_td")));
+    }
+    let text = format!(
+        "version = 1\nrevocation_max_age_days = 7\n{RULES}\nsource = \" \"\n\
+         from = 2026-01-01T00:00:00Z\nuntil = 2027-01-01T00:00:00Z\n"
+    );
+    let refused = Trust::parse(&text, Simulated::Refused);
+    assert!(matches!(refused, Err(TrustError::NoSource)));
 }

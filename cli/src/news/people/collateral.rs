@@ -18,10 +18,20 @@ pub(super) fn used(used: &Used) -> String {
         let day = date.split('T').next().unwrap_or_default().to_owned();
         format!(", made {day}, {}", days_old(age))
     });
+    format!("{item}{made}, {}", whence(from))
+}
+
+/// Its age stands among the checks.
+#[cfg(feature = "tdx")]
+pub(super) fn intels(from: &From) -> String {
+    format!("Intel's, {}", whence(from))
+}
+
+fn whence(from: &From) -> String {
     match from {
-        From::Disk => format!("{item}{made}, kept here"),
-        From::Server(server) => format!("{item}{made}, from {server}"),
-        From::Bundle(path) => format!("{item}{made}, from {}", path.display()),
+        From::Disk => "kept here".to_owned(),
+        From::Server(server) => format!("from {server}"),
+        From::Bundle(path) => format!("from {}", path.display()),
     }
 }
 
@@ -47,7 +57,8 @@ pub(super) fn imported(items: usize) -> String {
 pub(super) fn unbound(fields: &[&'static str]) -> Vec<Row> {
     let line = |field: &&str| {
         let meaning = match *field {
-            "HOST_DATA" => "any job may run in this machine",
+            "HOST_DATA" | "MRCONFIGID" => "any job may run in this machine",
+            "REPORTDATA" => "anybody may show this quote, at any time",
             _ => "anybody may show this report, at any time",
         };
         Row::Plain(format!("  ! {field} NOT compared, by choice: {meaning}"))
@@ -110,7 +121,7 @@ mod tests {
     use super::{explained, missing, unbound, used};
     use crate::collateral::item::{Item, Signer};
     use crate::collateral::{From, Missing, Used};
-    use crate::explain::{Outcome, Subject, explain};
+    use crate::explain::{Outcome, Subject, Tee, explain};
     use crate::news::people::Row;
 
     #[test]
@@ -140,6 +151,7 @@ mod tests {
     #[test]
     fn what_evidence_means_fits_a_terminal() {
         let open = Subject::Machine {
+            tee: Tee::SevSnp,
             bound_to_job: false,
             bound_to_key: true,
         };
@@ -156,5 +168,17 @@ mod tests {
             "{all:#?}"
         );
         insta::assert_snapshot!(all.join("\n"));
+        let open = Subject::Machine {
+            tee: Tee::Tdx,
+            bound_to_job: true,
+            bound_to_key: false,
+        };
+        let mut all = lines(unbound(&["REPORTDATA"]));
+        all.extend(lines(explained(&explain(Outcome::Accepted(open)))));
+        assert!(
+            all.iter().all(|line| line.chars().count() <= 80),
+            "{all:#?}"
+        );
+        insta::assert_snapshot!("what_a_quote_means", all.join("\n"));
     }
 }
