@@ -56,6 +56,17 @@ pub(crate) struct Global {
         default_value = DEFAULT
     )]
     pub(crate) key_server: String,
+    /// Where Intel's collateral for quotes of TDX is asked for: Intel's service or a mirror of it (PCCS). Who runs it
+    /// learns from which address which kind of platform is asked about
+    #[cfg(feature = "tdx")]
+    #[arg(
+        long,
+        value_name = "URL",
+        global = true,
+        env = "CDVM_INTEL_SERVER",
+        default_value = crate::collateral::intel::DEFAULT
+    )]
+    pub(crate) intel_server: String,
     /// Ask no key server; use what is kept (cdvm collateral)
     #[arg(long, global = true)]
     pub(crate) offline: bool,

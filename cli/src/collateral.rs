@@ -11,7 +11,11 @@ mod bundle;
 pub(crate) mod command;
 mod fetch;
 mod gather;
+#[cfg(feature = "tdx")]
+pub(crate) mod intel;
 pub(crate) mod item;
+#[cfg(feature = "tdx")]
+pub(crate) mod quote;
 pub(crate) mod server;
 mod store;
 mod subject;
@@ -27,7 +31,7 @@ use crate::context::Context;
 use crate::verdict::Verdict;
 use fetch::Fetcher;
 use item::Item;
-use server::{Address, Pace};
+use server::{Pace, Servers};
 use store::Store;
 use subject::Subject;
 use supply::Supply;
@@ -36,8 +40,8 @@ use throttle::Throttle;
 /// Where collateral may come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// From the disk, and else from this key server.
-    Server(Address),
+    /// From the disk, and else from these servers.
+    Servers(Servers),
     /// From the disk alone: `--offline`.
     Offline,
 }
@@ -57,7 +61,7 @@ pub(crate) enum Effort {
 pub(crate) enum From {
     /// Kept here.
     Disk,
-    /// This key server, just now.
+    /// This server, just now.
     Server(String),
     /// A file that was brought here.
     Bundle(PathBuf),
@@ -70,7 +74,7 @@ pub(crate) struct Used {
     pub(crate) item: Item,
     /// Where it came from.
     pub(crate) from: From,
-    /// When a revocation list was made, and how long ago that is.
+    /// When a dated item was made, and how long ago that is.
     pub(crate) made: Option<(Timestamp, u64)>,
 }
 
@@ -99,34 +103,45 @@ pub(crate) struct Collateral {
 impl Collateral {
     /// Kept in `dir`, if there is such a place, and fetched as `reach` says.
     pub(crate) fn new(dir: Option<&Path>, reach: Reach) -> Self {
-        Self::with_pace(dir, reach, Pace::VENDOR)
+        Self::with_pace(dir, reach, Pace::AMD)
     }
 
     fn with_pace(dir: Option<&Path>, reach: Reach, pace: Pace) -> Self {
         Self {
             store: Store::new(dir),
-            throttle: dir.map(|dir| Throttle::new(dir, pace.between)),
+            throttle: dir.map(Throttle::new),
             reach,
             pace,
             asked: RefCell::default(),
         }
     }
 
-    /// The item as it is kept, not yet verified; of lists the newest until `now`.
+    /// The item as it is kept, not yet verified; of dated ones the newest until `now`.
     fn kept(&self, item: &Item, now: Timestamp) -> Option<Vec<u8>> {
+        if item.is_dated() {
+            self.store.dated(item, now).into_iter().next()
+        } else {
+            self.store.read(item)
+        }
+    }
+
+    /// How its server is asked for an item. Intel's names no limit: it is asked ten
+    /// times as often as AMD's.
+    fn pace(&self, item: &Item) -> Pace {
         match item {
-            Item::Key { .. } | Item::Chain(..) => self.store.read(item),
-            Item::List(generation, signer) => {
-                let lists = self.store.lists(*generation, *signer, now);
-                lists.into_iter().next()
-            }
+            Item::Key { .. } | Item::Chain(..) | Item::List(..) => self.pace,
+            #[cfg(feature = "tdx")]
+            Item::Intel(_) => Pace {
+                between: self.pace.between / 10,
+                ..self.pace
+            },
         }
     }
 
     /// An item that is not to be had: why, and what to do.
     fn missing(&self, item: &Item, why: &str) -> Missing {
         let next = match &self.reach {
-            Reach::Server(_) => {
+            Reach::Servers(_) => {
                 "try again later; every step goes on where another ended. Or bring it from \
                  elsewhere: cdvm collateral import FILE"
             }

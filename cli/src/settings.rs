@@ -9,7 +9,7 @@ use relay::Plain;
 
 use crate::args::Global;
 use crate::collateral::Reach;
-use crate::collateral::server::Address;
+use crate::collateral::server::{Address, Servers};
 use crate::exit::{Exit, Problem};
 use crate::files;
 
@@ -43,6 +43,8 @@ impl Settings {
             accept_simulated,
             allow_plain_relays,
             key_server,
+            #[cfg(feature = "tdx")]
+            intel_server,
             offline,
             json: _,
             state,
@@ -54,7 +56,11 @@ impl Settings {
         } else {
             Plain::Refused
         };
-        let address = Address::new(&key_server, plain)?;
+        let servers = Servers {
+            amd: Address::new("--key-server", &key_server, plain)?,
+            #[cfg(feature = "tdx")]
+            intel: Address::new("--intel-server", &intel_server, plain)?,
+        };
         let mut relays: Vec<String> = Vec::new();
         for url in typed {
             let url = url.trim().to_owned();
@@ -84,7 +90,7 @@ impl Settings {
             reach: if offline {
                 Reach::Offline
             } else {
-                Reach::Server(address)
+                Reach::Servers(servers)
             },
             plain,
             key,

@@ -9,6 +9,9 @@ mod later;
 #[cfg_attr(not(feature = "tdx"), path = "verify/no_tdx.rs")]
 mod tdx;
 
+#[cfg(not(feature = "tdx"))]
+pub(crate) use tdx::without_tdx;
+
 use anyhow::{Context as _, Result};
 use job::{Accepted, Attestation, Timestamp, Trust};
 

@@ -6,6 +6,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use evidence::{Generation, Tcb};
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "tdx")]
+use super::intel::Intels;
 use super::item::{Item, Signer};
 
 /// Longest bundle: six lists of the longest sort in base64 have 8.4 MB.
@@ -60,6 +62,8 @@ enum ItemForm {
         signer: SignerForm,
         data: String,
     },
+    #[cfg(feature = "tdx")]
+    Intel { part: String, data: String },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -110,6 +114,11 @@ pub(super) fn write(items: &[(Item, Vec<u8>)]) -> Vec<u8> {
             Item::List(generation, signer) => ItemForm::List {
                 generation,
                 signer: signer.into(),
+                data,
+            },
+            #[cfg(feature = "tdx")]
+            Item::Intel(part) => ItemForm::Intel {
+                part: part.name(),
                 data,
             },
         }
@@ -167,6 +176,8 @@ fn item(form: ItemForm) -> Option<(Item, Vec<u8>)> {
             signer,
             data,
         } => (Item::List(generation, signer.into()), data),
+        #[cfg(feature = "tdx")]
+        ItemForm::Intel { part, data } => (Item::Intel(Intels::parse(&part)?), data),
     };
     Some((item, BASE64.decode(data).ok()?))
 }

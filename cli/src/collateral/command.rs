@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Problem};
 use crate::news::News;
 use crate::tell::Teller;
-use crate::verify::input::{self, Bare};
+use crate::verify::input::{self, Alone, Bare, Quoted};
 use crate::{clock, files};
 
 /// Shows, exports or imports.
@@ -71,17 +71,10 @@ async fn export(fetcher: Fetcher<'_>, trust: &Trust, args: Export) -> Result<()>
     } = args;
     let mut gathering = Gathering::new(fetcher, trust);
     for path in &evidence {
-        let Bare {
-            report,
-            certificate,
-        } = input::any(path)?;
-        let subject = Subject::of_hardware(&report, trust).ok_or_else(|| {
-            let what = format!("{} needs no collateral of a vendor", path.display());
-            let next = "it is simulated, or of a processor your trust file has no root for";
-            Problem::usage(what, next)
-        })?;
-        let gathered = gathering.for_evidence(&subject, &certificate);
-        gathered.await.map_err(nothing_written)?;
+        match input::any(path)? {
+            Alone::Report(bare) => for_report(&mut gathering, trust, path, bare).await?,
+            Alone::Quote(quoted) => for_quote(&mut gathering, path, &quoted).await?,
+        }
     }
     for name in &generations {
         let mut known = Generation::ALL.into_iter();
@@ -103,6 +96,45 @@ async fn export(fetcher: Fetcher<'_>, trust: &Trust, args: Export) -> Result<()>
         return Err(Problem::usage("nothing is kept that could be exported", next).into());
     }
     write(fetcher.teller, gathering.items(), &output)
+}
+
+async fn for_report(
+    gathering: &mut Gathering<'_>,
+    trust: &Trust,
+    path: &Path,
+    bare: Bare,
+) -> Result<()> {
+    let Bare {
+        report,
+        certificate,
+    } = bare;
+    let subject = Subject::of_hardware(&report, trust).ok_or_else(|| {
+        let what = format!("{} needs no collateral of a vendor", path.display());
+        let next = "it is simulated, or of a processor your trust file has no root for";
+        Problem::usage(what, next)
+    })?;
+    let gathered = gathering.for_evidence(&subject, &certificate);
+    Ok(gathered.await.map_err(nothing_written)?)
+}
+
+#[cfg(feature = "tdx")]
+async fn for_quote(gathering: &mut Gathering<'_>, path: &Path, quoted: &Quoted) -> Result<()> {
+    let platform = input::readable(path, || {
+        let quote = evidence::tdx::Quote::parse(&quoted.quote).context("not a quote of TDX")?;
+        let platform = quote.platform();
+        platform.context("its certificates name no platform of Intel's")
+    })?;
+    let gathered = gathering.for_platform(platform);
+    Ok(gathered.await.map_err(nothing_written)?)
+}
+
+#[cfg(not(feature = "tdx"))]
+#[expect(
+    clippy::unused_async,
+    reason = "as the one that fetches, which takes its place"
+)]
+async fn for_quote(_: &mut Gathering<'_>, path: &Path, _: &Quoted) -> Result<()> {
+    Err(crate::verify::without_tdx(path).into())
 }
 
 fn nothing_written(missing: Missing) -> Problem {

@@ -7,7 +7,7 @@ use job::{Timestamp, Trust};
 use tokio::time::Instant;
 
 use super::item::Item;
-use super::server::{Address, Outage, Server};
+use super::server::{self, Outage, Pace};
 use super::throttle::{Throttle, Turn};
 use super::{Collateral, Effort, From, Missing, Reach, Used};
 use crate::news::News;
@@ -58,10 +58,11 @@ impl Fetcher<'_> {
         if self.effort == Effort::Disk {
             return Err(collateral.missing(item, "not kept here"));
         }
-        let Reach::Server(address) = &collateral.reach else {
+        let Reach::Servers(servers) = &collateral.reach else {
             return Err(collateral.missing(item, "--offline: nothing is fetched"));
         };
-        let name = address.name();
+        let place = servers.place(item);
+        let name = &place.server;
         let missing =
             |why: &dyn std::fmt::Display| collateral.missing(item, &format!("{name}: {why}"));
         let failed = |error: anyhow::Error| missing(&format!("{error:#}"));
@@ -73,12 +74,12 @@ impl Fetcher<'_> {
         if !collateral.may_ask(item) {
             return Err(missing(&"not asked again in this run"));
         }
-        let pace = collateral.pace;
-        let server = Server::new(address.clone(), pace).map_err(failed)?;
+        let pace = collateral.pace(item);
+        let client = server::client(pace).map_err(failed)?;
         let ends = Instant::now() + pace.patience;
         let mut outage = None;
         for tries in 1..=pace.tries {
-            let turn = self.turn(throttle, address, ends, outage.as_ref());
+            let turn = self.turn(throttle, name, pace.between, ends, outage.as_ref());
             turn.await.map_err(|why| missing(&why))?;
             // Another run may have fetched it meanwhile.
             if let Some(kept) = self.kept(item, trust, &good) {
@@ -87,14 +88,15 @@ impl Fetcher<'_> {
             self.teller.tell(&News::Asking {
                 item: item.clone(),
                 server: name.clone(),
-                url: address.of(item),
+                url: place.url.clone(),
             });
-            let answer = server.get(item).await;
+            let answer = server::get(&client, &place, item).await;
             // A slow answer moves the next turn: what counts is when they asked last.
-            let left = throttle.leave_alone(&name, unix_ms(), pace.between);
+            let left = throttle.leave_alone(name, unix_ms(), pace.between);
             left.map_err(failed)?;
             match answer {
-                Ok(bytes) => {
+                Ok(answer) => {
+                    let bytes = item.of_answer(answer);
                     let unfit = |unfit| missing(&format!("it sent what is not one: {unfit}"));
                     let made_at = item.verify(&bytes, trust, self.now).map_err(unfit)?;
                     if good(&bytes)
@@ -103,11 +105,11 @@ impl Fetcher<'_> {
                         let text = format!("it is not kept for the next time: {error:#}");
                         self.teller.tell(&News::Warning { text });
                     }
-                    return Ok((bytes, From::Server(name)));
+                    return Ok((bytes, From::Server(place.server)));
                 }
                 Err(trouble) if trouble.may_pass() => {
-                    let alone = collateral.alone(&trouble, tries);
-                    let left = throttle.leave_alone(&name, unix_ms(), alone);
+                    let alone = alone(pace, &trouble, tries);
+                    let left = throttle.leave_alone(name, unix_ms(), alone);
                     left.map_err(failed)?;
                     outage = Some(trouble);
                 }
@@ -137,14 +139,15 @@ impl Fetcher<'_> {
     async fn turn(
         self,
         throttle: &Throttle,
-        address: &Address,
+        server: &str,
+        between: Duration,
         ends: Instant,
         outage: Option<&Outage>,
     ) -> Result<(), String> {
         let left = ends.saturating_duration_since(Instant::now());
-        match throttle.take(&address.name(), unix_ms(), left) {
+        match throttle.take(server, unix_ms(), between, left) {
             Ok(Turn::In(wait)) => {
-                self.wait(address, wait, outage).await;
+                self.wait(server, between, wait, outage).await;
                 Ok(())
             }
             Ok(Turn::TooLate(wait)) => {
@@ -158,17 +161,16 @@ impl Fetcher<'_> {
         }
     }
 
-    async fn wait(self, address: &Address, wait: Duration, outage: Option<&Outage>) {
+    async fn wait(self, server: &str, between: Duration, wait: Duration, outage: Option<&Outage>) {
         if wait.is_zero() {
             return;
         }
-        let between = self.collateral.pace.between;
         let ends = Instant::now() + wait;
         loop {
             let left = ends.saturating_duration_since(Instant::now());
             let seconds = left.as_millis().div_ceil(1000);
             self.teller.tell(&News::Waiting {
-                server: address.name(),
+                server: server.to_owned(),
                 seconds: seconds.try_into().unwrap_or(u64::MAX),
                 why: match outage {
                     Some(outage) => outage.to_string(),
@@ -185,17 +187,17 @@ impl Fetcher<'_> {
     }
 }
 
-impl Collateral {
-    /// How long a server in trouble is left alone: twice as long each time, and
-    /// as long as it asks for.
-    fn alone(&self, outage: &Outage, tries: u32) -> Duration {
-        let ours = self.pace.between * 2_u32.saturating_pow(tries.saturating_sub(1));
-        match outage {
-            Outage::Throttled(Some(asked)) => ours.max(*asked),
-            _ => ours,
-        }
+/// How long a server in trouble is left alone: twice as long each time, and as
+/// long as it asks for.
+fn alone(pace: Pace, outage: &Outage, tries: u32) -> Duration {
+    let ours = pace.between * 2_u32.saturating_pow(tries.saturating_sub(1));
+    match outage {
+        Outage::Throttled(Some(asked)) => ours.max(*asked),
+        _ => ours,
     }
+}
 
+impl Collateral {
     /// Nothing is asked for twice in a run.
     pub(super) fn may_ask(&self, item: &Item) -> bool {
         let mut asked = self.asked.borrow_mut();

@@ -3,6 +3,8 @@
 //! decided before (`subject.rs`).
 
 use evidence::Generation;
+#[cfg(feature = "tdx")]
+use evidence::tdx::Platform;
 use job::{Timestamp, Trust};
 
 use super::fetch::Fetcher;
@@ -62,7 +64,7 @@ impl<'c> Gathering<'c> {
             let good = |pem: &[u8]| is_above(pem, certificate, trust, generation);
             self.bring(subject.chain(), good).await?;
         }
-        self.newest_list(subject.list()).await
+        self.newest(subject.list()).await
     }
 
     /// Everything above the keys of these processors, the chips' own and those
@@ -74,7 +76,19 @@ impl<'c> Gathering<'c> {
         for signer in Signer::ALL {
             self.bring(Item::Chain(generation, signer), |_| true)
                 .await?;
-            self.newest_list(Item::List(generation, signer)).await?;
+            self.newest(Item::List(generation, signer)).await?;
+        }
+        Ok(())
+    }
+
+    /// What quotes of this platform need.
+    ///
+    /// # Errors
+    /// What is not to be had.
+    #[cfg(feature = "tdx")]
+    pub(super) async fn for_platform(&mut self, platform: Platform) -> Result<(), Missing> {
+        for part in super::quote::parts_of(platform) {
+            self.newest(Item::Intel(part)).await?;
         }
         Ok(())
     }
@@ -87,9 +101,9 @@ impl<'c> Gathering<'c> {
         Ok(())
     }
 
-    /// What is exported should be good for long: a new list, unless nothing may be
-    /// fetched and one is kept.
-    async fn newest_list(&mut self, item: Item) -> Result<(), Missing> {
+    /// What is exported should be good for long: a dated item as new as can be, unless
+    /// nothing may be fetched and one is kept.
+    async fn newest(&mut self, item: Item) -> Result<(), Missing> {
         if self.has(&item) {
             return Ok(());
         }
@@ -103,7 +117,7 @@ impl<'c> Gathering<'c> {
         let kept_of = kept.as_ref().map(|(made_at, _)| *made_at);
         let (bytes, from) = match (&collateral.reach, kept) {
             (Reach::Offline, Some((_, kept))) => (kept, From::Disk),
-            (Reach::Offline | Reach::Server(_), kept) => {
+            (Reach::Offline | Reach::Servers(_), kept) => {
                 // What is kept is no reason not to ask: it may be old. Nor does an
                 // older one take its place.
                 let newer = |bytes: &[u8]| date(bytes) > kept_of;

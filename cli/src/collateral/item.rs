@@ -1,12 +1,14 @@
 //! What AMD's key server has: names, addresses, bounds, and how each of it is
-//! verified. Pure. Another vendor's collateral (Intel's, for TDX) is more variants
-//! of [`Item`]: every match on it is without `_`, and nothing outside this file
-//! knows an address or a format. Which items a report needs says `subject.rs`.
+//! verified. Pure. What Intel's service has is in `intel.rs`. Which items a report
+//! needs says `subject.rs`.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use evidence::{Certificate, Generation, RevocationList, Root, Tcb};
 use job::{Timestamp, Trust};
 
+#[cfg(feature = "tdx")]
+use super::intel::{self, Intels};
+use super::server::Answer;
 use crate::text::short_hex;
 
 /// One thing that a verification needs and evidence may not bring.
@@ -23,6 +25,9 @@ pub(crate) enum Item {
     Chain(Generation, Signer),
     /// What the root revoked, as published for this kind of key.
     List(Generation, Signer),
+    /// A part of Intel's collateral for TDX.
+    #[cfg(feature = "tdx")]
+    Intel(Intels),
 }
 
 /// Kinds of keys that sign reports: the key server has a branch for each.
@@ -62,16 +67,18 @@ impl Signer {
 }
 
 impl Item {
-    /// For which processors.
-    pub(crate) const fn generation(&self) -> Generation {
+    /// For which of AMD's processors.
+    pub(crate) const fn generation(&self) -> Option<Generation> {
         match self {
             Self::Key { generation, .. }
             | Self::Chain(generation, _)
-            | Self::List(generation, _) => *generation,
+            | Self::List(generation, _) => Some(*generation),
+            #[cfg(feature = "tdx")]
+            Self::Intel(_) => None,
         }
     }
 
-    /// Where it is on the key server, below its address (AMD 57230, 4).
+    /// Where it is on its vendor's server, below the address (AMD 57230, 4).
     pub(crate) fn path(&self) -> String {
         match self {
             Self::Key {
@@ -100,6 +107,37 @@ impl Item {
                 format!("{}/v1/{generation}/cert_chain", signer.name())
             }
             Self::List(generation, signer) => format!("{}/v1/{generation}/crl", signer.name()),
+            #[cfg(feature = "tdx")]
+            Self::Intel(part) => part.path(),
+        }
+    }
+
+    /// The bytes it is kept as, from an answer for it.
+    pub(super) fn of_answer(&self, answer: Answer) -> Vec<u8> {
+        match self {
+            Self::Key { .. } | Self::Chain(..) | Self::List(..) => answer.body,
+            #[cfg(feature = "tdx")]
+            Self::Intel(part) => part.of_answer(answer),
+        }
+    }
+
+    /// Header of an answer that belongs to the item.
+    pub(super) const fn chain_header(&self) -> Option<&'static str> {
+        match self {
+            Self::Key { .. } | Self::Chain(..) | Self::List(..) => None,
+            #[cfg(feature = "tdx")]
+            Self::Intel(part) => part.chain_header(),
+        }
+    }
+
+    /// Whether it is made anew now and then, and older ones are kept beside it: for
+    /// what is verified later as on its day.
+    pub(super) const fn is_dated(&self) -> bool {
+        match self {
+            Self::Key { .. } | Self::Chain(..) => false,
+            Self::List(..) => true,
+            #[cfg(feature = "tdx")]
+            Self::Intel(_) => true,
         }
     }
 
@@ -109,12 +147,14 @@ impl Item {
             Self::Key { .. } => 16 * 1024,
             Self::Chain(..) => 64 * 1024,
             Self::List(..) => 1024 * 1024,
+            #[cfg(feature = "tdx")]
+            Self::Intel(_) => intel::MOST,
         }
     }
 
     /// Verifies bytes that somebody says are this item: nothing that comes from a
     /// server, a file or our own disk is believed for where it comes from. Gives
-    /// the date of a revocation list.
+    /// the date of what is made anew now and then.
     ///
     /// # Errors
     /// What is wrong with them.
@@ -140,6 +180,11 @@ impl Item {
                 let root = root(trust, *generation)?.clone();
                 let root = root.with_revocation_list(bytes).map_err(unverified)?;
                 Ok(root.revocation_list().map(RevocationList::made_at))
+            }
+            #[cfg(feature = "tdx")]
+            Self::Intel(part) => {
+                let claims = part.verify(bytes, now).map_err(Unfit::Unverified)?;
+                Ok(Some(claims.made_at))
             }
         }
     }
@@ -167,6 +212,8 @@ impl std::fmt::Display for Item {
             Self::List(generation, Signer::Vlek) => {
                 write!(f, "revocation list of {generation} (VLEK)")
             }
+            #[cfg(feature = "tdx")]
+            Self::Intel(part) => part.fmt(f),
         }
     }
 }

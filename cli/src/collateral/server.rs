@@ -1,18 +1,20 @@
-//! One request to the vendor's key server, or a mirror of it: bounded in bytes
-//! and time, and its failures by what can be done about them.
+//! One request to a vendor's server, or a mirror of it: bounded in bytes and time,
+//! and its failures by what can be done about them.
 
 use std::error::Error;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use relay::Plain;
-use reqwest::header::RETRY_AFTER;
-use reqwest::{StatusCode, Url};
+use reqwest::header::{HeaderValue, RETRY_AFTER};
+use reqwest::{Client, StatusCode, Url};
 
+#[cfg(feature = "tdx")]
+use super::intel::{self, Intels};
 use super::item::{Item, causes};
 use crate::exit::Problem;
 
-/// The vendor's own.
+/// AMD's own.
 pub(crate) const DEFAULT: &str = "https://kdsintf.amd.com";
 
 /// Pace of requests.
@@ -33,8 +35,8 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// For the vendor's server.
-    pub(super) const VENDOR: Self = Self {
+    /// For AMD's server.
+    pub(super) const AMD: Self = Self {
         between: Duration::from_secs(10),
         connect: Duration::from_secs(10),
         request: Duration::from_secs(30),
@@ -43,7 +45,52 @@ impl Pace {
     };
 }
 
-/// A key server's address.
+/// Whom to ask, by vendor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Servers {
+    /// AMD's key server, or a mirror of it.
+    pub(crate) amd: Address,
+    /// Intel's provisioning service, or a mirror of it (PCCS).
+    #[cfg(feature = "tdx")]
+    pub(crate) intel: Address,
+}
+
+/// Where an item is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The server, as people know it, and as its turns are kept.
+    pub(super) server: String,
+    pub(super) url: String,
+}
+
+/// What a server answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) body: Vec<u8>,
+    /// PEM in the item's header, if it has one.
+    pub(super) chain: Option<String>,
+}
+
+impl Servers {
+    pub(super) fn place(&self, item: &Item) -> Place {
+        match item {
+            Item::Key { .. } | Item::Chain(..) | Item::List(..) => self.amd.place(&item.path()),
+            #[cfg(feature = "tdx")]
+            Item::Intel(Intels::RootCaCrl) if self.intel.is(intel::DEFAULT) => {
+                let url = Url::parse(intel::ROOT_CA_CRL).ok();
+                let host = url.as_ref().and_then(Url::host_str);
+                Place {
+                    server: host.unwrap_or_default().to_owned(),
+                    url: intel::ROOT_CA_CRL.to_owned(),
+                }
+            }
+            #[cfg(feature = "tdx")]
+            Item::Intel(_) => self.intel.place(&item.path()),
+        }
+    }
+}
+
+/// A server's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
     base: Url,
@@ -89,12 +136,12 @@ impl Outage {
 }
 
 impl Address {
-    /// Takes what was typed. Private addresses are fine: nobody but the customer
+    /// Takes what was typed for an option. Private addresses are fine: nobody but the customer
     /// names a mirror.
-    pub(crate) fn new(typed: &str, plain: Plain) -> Result<Self, Problem> {
+    pub(crate) fn new(option: &str, typed: &str, plain: Plain) -> Result<Self, Problem> {
         let wrong = |why: &str| {
-            let next = "name one as --key-server https://HOST";
-            Problem::usage(format!("the key server {typed:?} {why}"), next)
+            let next = format!("name one as {option} https://HOST");
+            Problem::usage(format!("the server {typed:?} {why}"), next)
         };
         let base = Url::parse(typed.trim()).map_err(|_| wrong("is not a URL"))?;
         let bare = base.username().is_empty() && base.password().is_none();
@@ -111,7 +158,7 @@ impl Address {
     }
 
     /// As people know it, and as its turns are kept.
-    pub(super) fn name(&self) -> String {
+    fn name(&self) -> String {
         let host = self.base.host_str().unwrap_or_default();
         match self.base.port() {
             Some(port) => format!("{host}:{port}"),
@@ -119,54 +166,60 @@ impl Address {
         }
     }
 
-    /// Where an item is.
-    pub(super) fn of(&self, item: &Item) -> String {
+    fn place(&self, path: &str) -> Place {
         let base = self.base.as_str().trim_end_matches('/');
-        format!("{base}/{}", item.path())
+        Place {
+            server: self.name(),
+            url: format!("{base}/{path}"),
+        }
+    }
+
+    #[cfg(feature = "tdx")]
+    fn is(&self, url: &str) -> bool {
+        Url::parse(url).is_ok_and(|url| url == self.base)
     }
 }
 
-/// A key server that can be asked.
-pub(super) struct Server {
-    address: Address,
-    client: reqwest::Client,
+/// Who asks.
+pub(super) fn client(pace: Pace) -> Result<Client> {
+    let tls = relay::client_config().context("failed to set up TLS")?;
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        // It is asked directly: a redirect would tell others which chip it is.
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .connect_timeout(pace.connect)
+        .timeout(pace.request)
+        .build()
+        .context("failed to set up HTTP")
 }
 
-impl Server {
-    pub(super) fn new(address: Address, pace: Pace) -> Result<Self> {
-        let tls = relay::client_config().context("failed to set up TLS")?;
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            // It is asked directly: a redirect would tell others which chip it is.
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(pace.connect)
-            .timeout(pace.request)
-            .build()
-            .context("failed to set up HTTP")?;
-        Ok(Self { address, client })
+/// Asks once.
+pub(super) async fn get(client: &Client, place: &Place, item: &Item) -> Result<Answer, Outage> {
+    let sent = client.get(&place.url).send().await;
+    let mut response = sent.map_err(outage)?;
+    match response.status() {
+        StatusCode::OK => {}
+        StatusCode::TOO_MANY_REQUESTS => return Err(Outage::Throttled(retry_after(&response))),
+        StatusCode::NOT_FOUND => return Err(Outage::NotThere),
+        status if status.is_server_error() => return Err(Outage::Broken(status.as_u16())),
+        status => return Err(Outage::Refused(status.as_u16())),
     }
+    let chain = item.chain_header();
+    let chain = chain.and_then(|name| percent_decoded(response.headers().get(name)?));
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(outage)? {
+        if body.len() + chunk.len() > item.most() {
+            return Err(Outage::TooLong(item.most()));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { body, chain })
+}
 
-    /// Asks once.
-    pub(super) async fn get(&self, item: &Item) -> Result<Vec<u8>, Outage> {
-        let sent = self.client.get(self.address.of(item)).send().await;
-        let mut response = sent.map_err(outage)?;
-        match response.status() {
-            StatusCode::OK => {}
-            StatusCode::TOO_MANY_REQUESTS => return Err(Outage::Throttled(retry_after(&response))),
-            StatusCode::NOT_FOUND => return Err(Outage::NotThere),
-            status if status.is_server_error() => return Err(Outage::Broken(status.as_u16())),
-            status => return Err(Outage::Refused(status.as_u16())),
-        }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(outage)? {
-            if body.len() + chunk.len() > item.most() {
-                return Err(Outage::TooLong(item.most()));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
-    }
+fn percent_decoded(value: &HeaderValue) -> Option<String> {
+    let decoded = percent_encoding::percent_decode(value.as_bytes());
+    decoded.decode_utf8().ok().map(String::from)
 }
 
 /// Seconds; the vendor's server sends no dates there, and what cannot be read is
@@ -197,7 +250,9 @@ mod tests {
 
     #[test]
     fn a_key_server_is_named_by_an_encrypted_url() {
-        let name = |typed: &str, plain| Address::new(typed, plain).map(|address| address.name());
+        let name = |typed: &str, plain| {
+            Address::new("--key-server", typed, plain).map(|address| address.name())
+        };
         assert_eq!(name(DEFAULT, Plain::Refused).unwrap(), "kdsintf.amd.com");
         let mirror = "https://10.0.0.7:8443/kds/";
         assert_eq!(name(mirror, Plain::Refused).unwrap(), "10.0.0.7:8443");

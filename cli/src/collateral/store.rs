@@ -2,8 +2,8 @@
 //! for the next verification and for receipts years later. What is read here is
 //! verified by who asks, every time; the disk is believed no more than a server.
 //!
-//! Revocation lists are kept side by side, by date: a job is verified later as on
-//! its day, with the list of its day.
+//! What is made anew now and then is kept side by side, by date: a job is verified
+//! later as on its day, with the list of its day.
 
 use std::path::{Path, PathBuf};
 
@@ -11,14 +11,17 @@ use anyhow::{Context as _, Result};
 use evidence::{Generation, Tcb};
 use job::Timestamp;
 
+#[cfg(feature = "tdx")]
+use super::intel::Intels;
 use super::item::{Item, Signer};
 use crate::files;
 
 /// Files looked at: far more than one customer's machines and lists.
 const MAX_FILES: usize = 4096;
 
-/// Lists of one generation that are read, the newest: the vendor makes a few a year.
-const MAX_LISTS: usize = 64;
+/// Of one dated item that are read, the newest: AMD makes a few lists a year, Intel
+/// its parts once a month.
+const MAX_DATED: usize = 64;
 
 /// What is kept.
 #[derive(Clone, Debug)]
@@ -31,7 +34,7 @@ pub(super) struct Store {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) item: Item,
-    /// Of a revocation list.
+    /// Of a dated item.
     pub(super) made_at: Option<Timestamp>,
     path: PathBuf,
 }
@@ -65,25 +68,19 @@ impl Store {
         entries
     }
 
-    /// The item as it is kept, if it can be read; of lists see [`Store::lists`].
+    /// The item as it is kept, if it can be read; of dated ones see [`Store::dated`].
     pub(super) fn read(&self, item: &Item) -> Option<Vec<u8>> {
         read(&self.dir.as_ref()?.join(name(item, None)), item)
     }
 
-    /// The lists that are kept, made until `now`, newest first.
-    pub(super) fn lists(
-        &self,
-        generation: Generation,
-        signer: Signer,
-        now: Timestamp,
-    ) -> Vec<Vec<u8>> {
-        let wanted = Item::List(generation, signer);
+    /// A dated item as it is kept, made until `now`, newest first.
+    pub(super) fn dated(&self, item: &Item, now: Timestamp) -> Vec<Vec<u8>> {
         let mut entries = self.entries();
         entries.retain(|entry| {
-            entry.item == wanted && entry.made_at.is_some_and(|made_at| made_at <= now)
+            entry.item == *item && entry.made_at.is_some_and(|made_at| made_at <= now)
         });
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.made_at));
-        let entries = entries.iter().take(MAX_LISTS);
+        let entries = entries.iter().take(MAX_DATED);
         entries
             .filter_map(|entry| read(&entry.path, &entry.item))
             .collect()
@@ -136,19 +133,38 @@ fn name(item: &Item, made_at: Option<Timestamp>) -> String {
             let made_at = made_at.map_or(0, Timestamp::as_secs);
             format!("{generation}-list-{signer}-{made_at}.crl")
         }
+        #[cfg(feature = "tdx")]
+        Item::Intel(part) => {
+            let made_at = made_at.map_or(0, Timestamp::as_secs);
+            format!("intel-{}-{made_at}.part", part.name())
+        }
     }
 }
 
 /// The reverse of [`name`]; other names are of other files.
 fn parse(file: &str) -> Option<(Item, Option<Timestamp>)> {
     let (stem, extension) = file.rsplit_once('.')?;
+    let found = match (stem.split_once('-')?, extension) {
+        #[cfg(feature = "tdx")]
+        (("intel", rest), "part") => {
+            let (part, made_at) = rest.rsplit_once('-')?;
+            let made_at = Timestamp::from_secs(made_at.parse().ok()?);
+            (Item::Intel(Intels::parse(part)?), Some(made_at))
+        }
+        _ => parse_amds(stem, extension)?,
+    };
+    // Not another way to write the same.
+    (name(&found.0, found.1) == file).then_some(found)
+}
+
+fn parse_amds(stem: &str, extension: &str) -> Option<(Item, Option<Timestamp>)> {
     let mut parts = stem.split('-');
     let generation = parts.next()?;
     let generation = Generation::ALL
         .into_iter()
         .find(|known| lower(*known) == generation)?;
     let parts: Vec<&str> = parts.collect();
-    let found = match (parts.as_slice(), extension) {
+    Some(match (parts.as_slice(), extension) {
         (["key", chip, tcb], "der") => {
             let numbers = tcb.split('.').map(|number| number.parse().ok());
             let numbers: Vec<u8> = numbers.collect::<Option<_>>()?;
@@ -174,9 +190,7 @@ fn parse(file: &str) -> Option<(Item, Option<Timestamp>)> {
             (Item::List(generation, parse_signer(signer)?), Some(made_at))
         }
         _ => return None,
-    };
-    // Not another way to write the same.
-    (name(&found.0, found.1) == file).then_some(found)
+    })
 }
 
 fn parse_signer(name: &str) -> Option<Signer> {
@@ -248,7 +262,8 @@ mod tests {
             store.keep(&list, Some(at), &day.to_le_bytes()).unwrap();
         }
         let lists = |now: u64, signer| {
-            let lists = store.lists(Generation::Milan, signer, Timestamp::from_secs(now));
+            let list = Item::List(Generation::Milan, signer);
+            let lists = store.dated(&list, Timestamp::from_secs(now));
             lists.iter().map(|list| list[0]).collect::<Vec<_>>()
         };
         assert_eq!(lists(9, Signer::Vcek), [3, 2, 1]);

@@ -194,7 +194,7 @@ pub(super) fn is_above(
 fn with_kept_list(fetcher: Fetcher<'_>, subject: &Subject, trust: &Trust) -> Trust {
     let (generation, signer) = (subject.generation, subject.signer());
     let store = &fetcher.collateral.store;
-    let lists = store.lists(generation, signer, fetcher.now);
+    let lists = store.dated(&Item::List(generation, signer), fetcher.now);
     let mut good = lists
         .iter()
         .filter_map(|list| trust.clone().with_revocation_list(generation, list).ok());

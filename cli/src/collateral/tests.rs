@@ -5,6 +5,8 @@
 mod bundles;
 mod chain;
 mod fetched;
+#[cfg(feature = "tdx")]
+mod intel;
 #[path = "../../tests/stories/key_server.rs"]
 mod key_server;
 mod lists;
@@ -24,7 +26,7 @@ use simvendor::{Chip, ChipSpec, Fields, Provider, Vendor};
 
 use super::fetch::Fetcher;
 use super::item::{Item, Signer};
-use super::server::{Address, Pace};
+use super::server::{Address, Pace, Servers};
 use super::subject::Subject;
 use super::supply::Supply;
 use super::{Collateral, Effort, From, Reach};
@@ -152,6 +154,16 @@ const CHAIN: Item = Item::Chain(Generation::Genoa, Signer::Vcek);
 const VLEK_LIST: Item = Item::List(Generation::Genoa, Signer::Vlek);
 const VLEK_CHAIN: Item = Item::Chain(Generation::Genoa, Signer::Vlek);
 
+/// One server for all.
+fn servers(url: &str) -> Reach {
+    let address = Address::new("--key-server", url, Plain::Allowed).unwrap();
+    Reach::Servers(Servers {
+        #[cfg(feature = "tdx")]
+        intel: address.clone(),
+        amd: address,
+    })
+}
+
 /// A directory, a key server, and runs of the program on them.
 struct Bench {
     dir: PathBuf,
@@ -203,7 +215,7 @@ impl Bench {
     }
 
     fn reach(&self) -> Reach {
-        Reach::Server(Address::new(&self.server.url, Plain::Allowed).unwrap())
+        servers(&self.server.url)
     }
 
     /// Its name, as people see it.

@@ -25,7 +25,6 @@ pub(super) const LONGEST: Duration = Duration::from_hours(24);
 #[derive(Clone, Debug)]
 pub(super) struct Throttle {
     dir: PathBuf,
-    between: Duration,
 }
 
 /// What became of asking for a turn.
@@ -45,16 +44,22 @@ struct Turns {
 }
 
 impl Throttle {
-    /// Turns that are kept in `dir`, so far apart.
-    pub(super) fn new(dir: &Path, between: Duration) -> Self {
+    /// Turns that are kept in `dir`.
+    pub(super) fn new(dir: &Path) -> Self {
         Self {
             dir: dir.to_owned(),
-            between,
         }
     }
 
-    /// Takes the next turn at `server`, unless it comes after `patience`.
-    pub(super) fn take(&self, server: &str, now_ms: u64, patience: Duration) -> Result<Turn> {
+    /// Takes the next turn at `server`, `between` before the one after it, unless it
+    /// comes after `patience`.
+    pub(super) fn take(
+        &self,
+        server: &str,
+        now_ms: u64,
+        between: Duration,
+        patience: Duration,
+    ) -> Result<Turn> {
         let mut turn = Turn::TooLate(LONGEST);
         self.change(|next| {
             let at = free(next.get(server).copied(), now_ms);
@@ -62,7 +67,7 @@ impl Throttle {
             turn = if wait > patience {
                 Turn::TooLate(wait)
             } else {
-                next.insert(server.to_owned(), at + millis(self.between));
+                next.insert(server.to_owned(), at + millis(between));
                 Turn::In(wait)
             };
         })?;
@@ -136,9 +141,10 @@ mod tests {
         let name = format!("cdvm-throttle-{}-{name}", std::process::id());
         let dir = std::env::temp_dir().join(name);
         let _ = std::fs::remove_dir_all(&dir);
-        Throttle::new(&dir, Duration::from_secs(10))
+        Throttle::new(&dir)
     }
 
+    const BETWEEN: Duration = Duration::from_secs(10);
     const NOW: u64 = 1_795_000_000_000;
     const PATIENCE: Duration = Duration::from_secs(25);
 
@@ -146,7 +152,7 @@ mod tests {
     fn turns_are_ten_seconds_apart_also_for_the_next_run() {
         let throttle = throttle("turns");
         let next_run = throttle.clone();
-        let wait = |throttle: &Throttle, now| throttle.take("a", now, PATIENCE).unwrap();
+        let wait = |throttle: &Throttle, now| throttle.take("a", now, BETWEEN, PATIENCE).unwrap();
         assert_eq!(wait(&throttle, NOW), Turn::In(Duration::ZERO));
         assert_eq!(wait(&next_run, NOW), Turn::In(Duration::from_secs(10)));
         assert_eq!(
@@ -158,7 +164,7 @@ mod tests {
         assert_eq!(wait(&throttle, NOW + 1_000), late);
         assert_eq!(wait(&throttle, NOW + 30_000), Turn::In(Duration::ZERO));
         // Another server has its own turns.
-        let other = throttle.take("b", NOW, PATIENCE).unwrap();
+        let other = throttle.take("b", NOW, BETWEEN, PATIENCE).unwrap();
         assert_eq!(other, Turn::In(Duration::ZERO));
         std::fs::remove_dir_all(&throttle.dir).unwrap();
     }
@@ -170,10 +176,13 @@ mod tests {
         throttle.leave_alone("a", NOW, minute).unwrap();
         let next_run = throttle.clone();
         assert_eq!(
-            next_run.take("a", NOW, PATIENCE).unwrap(),
+            next_run.take("a", NOW, BETWEEN, PATIENCE).unwrap(),
             Turn::TooLate(minute)
         );
-        assert_eq!(next_run.take("a", NOW, minute).unwrap(), Turn::In(minute));
+        assert_eq!(
+            next_run.take("a", NOW, BETWEEN, minute).unwrap(),
+            Turn::In(minute)
+        );
         std::fs::remove_dir_all(&throttle.dir).unwrap();
     }
 
@@ -181,14 +190,14 @@ mod tests {
     fn neither_a_damaged_file_nor_a_wrong_clock_locks_anybody_out() {
         let throttle = throttle("damaged");
         throttle.leave_alone("a", NOW, 9 * LONGEST).unwrap();
-        let wait = throttle.take("a", NOW, LONGEST).unwrap();
+        let wait = throttle.take("a", NOW, BETWEEN, LONGEST).unwrap();
         assert_eq!(wait, Turn::In(LONGEST));
         // The clock was years ahead, and was set right.
-        let taken = throttle.take("a", NOW / 2, PATIENCE).unwrap();
+        let taken = throttle.take("a", NOW / 2, BETWEEN, PATIENCE).unwrap();
         assert_eq!(taken, Turn::In(Duration::ZERO));
         for damaged in ["", "{", "{\"next\":{\"a\":-1}}", "[]"] {
             std::fs::write(throttle.dir.join("turns.json"), damaged).unwrap();
-            let taken = throttle.take("a", NOW, PATIENCE).unwrap();
+            let taken = throttle.take("a", NOW, BETWEEN, PATIENCE).unwrap();
             assert_eq!(taken, Turn::In(Duration::ZERO), "{damaged}");
         }
         std::fs::remove_dir_all(&throttle.dir).unwrap();

@@ -145,14 +145,20 @@ fn with_item(item: Option<&Item>, mut object: Value) -> Value {
         ),
         Some(Item::Chain(_, signer)) => (Some("chain"), Some(*signer), None, None),
         Some(Item::List(_, signer)) => (Some("list"), Some(*signer), None, None),
+        #[cfg(feature = "tdx")]
+        Some(Item::Intel(_)) => (Some("intel"), None, None, None),
     };
     if let Some(fields) = object.as_object_mut() {
-        let generation = item.map(Item::generation);
+        let generation = item.and_then(Item::generation);
         fields.insert("item".to_owned(), json!(name));
         fields.insert("generation".to_owned(), json!(generation));
         fields.insert("signer".to_owned(), json!(signer.map(Signer::name)));
         fields.insert("chip".to_owned(), json!(chip));
         fields.insert("tcb".to_owned(), json!(tcb));
+        #[cfg(feature = "tdx")]
+        if let Some(Item::Intel(part)) = item {
+            fields.insert("part".to_owned(), json!(part.name()));
+        }
     }
     object
 }

@@ -34,16 +34,16 @@ pub(crate) struct Bare {
 /// A quote of TDX without the job it is for, as it was found. Nothing about it is
 /// verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Quoted {
+pub(crate) struct Quoted {
     /// The bytes; their first ones are a quote's.
-    pub(super) quote: Vec<u8>,
+    pub(crate) quote: Vec<u8>,
     /// Whether an event log came with it.
     pub(super) event_log: EventLog,
 }
 
 /// The log of what the guest's registers were extended with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum EventLog {
+pub(crate) enum EventLog {
     /// It is there; it is not read.
     Given,
     /// There is none.
@@ -52,7 +52,7 @@ pub(super) enum EventLog {
 
 /// Evidence alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Alone {
+pub(crate) enum Alone {
     /// Of SEV-SNP.
     Report(Bare),
     /// Of TDX.
@@ -75,21 +75,18 @@ pub(super) fn alone(path: &Path) -> Result<Alone> {
     readable(path, || form(&files::read(path, MAX_FILE)?))
 }
 
-/// A report alone, or the evidence that is kept of a job.
-pub(crate) fn any(path: &Path) -> Result<Bare> {
+/// As [`alone`], or the evidence that is kept of a job.
+pub(crate) fn any(path: &Path) -> Result<Alone> {
     readable(path, || {
         let bytes = files::read(path, MAX_FILE)?;
         if let Ok(kept) = serde_json::from_slice::<Evidence>(&bytes) {
             let attestation = kept.attestation()?;
-            return Ok(Bare {
+            return Ok(Alone::Report(Bare {
                 report: attestation.report,
                 certificate: attestation.certificate,
-            });
+            }));
         }
-        match form(&bytes)? {
-            Alone::Report(bare) => Ok(bare),
-            Alone::Quote(_) => bail!("a quote of Intel TDX, and here a report of SEV-SNP is meant"),
-        }
+        form(&bytes)
     })
 }
 

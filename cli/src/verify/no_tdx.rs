@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Problem};
 use crate::explain::Subject;
 
-/// What this build lacks, and how to get one that has it.
+/// Says that it cannot.
 #[expect(
     clippy::unused_async,
     reason = "as the one that verifies, which takes its place"
@@ -25,11 +25,16 @@ pub(super) async fn verify(
     _: Option<&Path>,
     _: Option<Timestamp>,
 ) -> Result<Subject> {
+    Err(without_tdx(path).into())
+}
+
+/// What this build lacks, and how to get one that has it.
+pub(crate) fn without_tdx(path: &Path) -> Problem {
     let what = format!(
         "{} is a quote of Intel TDX, and this build of cdvm has no TDX",
         path.display()
     );
     let meaning = "It was not verified: nothing is known about the machine";
     let next = "build cdvm with it: cargo build --release -p cli --features tdx";
-    Err(Problem::new(Exit::Unreadable, what, meaning, next).into())
+    Problem::new(Exit::Unreadable, what, meaning, next)
 }

@@ -16,7 +16,7 @@ use super::input::{EventLog, Quoted, readable};
 use super::later::conclude;
 use crate::args;
 use crate::clock;
-use crate::collateral::From;
+use crate::collateral::{From, Missing, quote};
 use crate::context::Context;
 use crate::exit::Problem;
 use crate::explain::{Subject, Tee};
@@ -26,7 +26,7 @@ use crate::verdict::{Finding, Mark, Verdict};
 use expected::{Image, expected, images};
 
 /// Longest collateral we read; `evidence::tdx::Collateral` says the same.
-const MAX_COLLATERAL: u64 = 4 * tdx::COLLATERAL_PART_MAX as u64;
+const MAX_COLLATERAL: u64 = tdx::COLLATERAL_MAX as u64;
 
 /// Verifies a quote by itself.
 pub(super) async fn verify(
@@ -68,10 +68,9 @@ pub(super) async fn verify(
     };
     let mut verdict = match trust.tdx(now) {
         None => without_rules(now),
-        Some(rules) => match collateral(given).await? {
-            None => without_collateral(),
-            Some((collateral, from)) => {
-                context.teller.tell(&News::IntelCollateral { from });
+        Some(rules) => match collateral(context, trust, &quote, rules, given, now).await? {
+            Err(missing) => without_collateral(context, missing),
+            Ok(collateral) => {
                 let evidence = Evidence {
                     quote: bytes,
                     collateral,
@@ -93,21 +92,34 @@ pub(super) async fn verify(
     conclude(context, verdict, at, meaning, path, subject, unbound)
 }
 
-/// Intel's collateral for a quote's platform, and where it is from; nothing when
-/// there is none. The one place that gets it.
-#[expect(
-    clippy::unused_async,
-    reason = "what is not given is not fetched from Intel yet"
-)]
-async fn collateral(given: Option<&Path>) -> Result<Option<(tdx::Collateral, From)>> {
-    let Some(path) = given else {
-        return Ok(None);
+/// Intel's collateral for a quote's platform: the file that was given, and else what
+/// is kept and fetched; or what of it is not to be had.
+async fn collateral(
+    context: &Context<'_>,
+    trust: &Trust,
+    quote: &Quote,
+    rules: &TdxRules,
+    given: Option<&Path>,
+    now: Timestamp,
+) -> Result<Result<tdx::Collateral, Missing>> {
+    if let Some(path) = given {
+        let collateral = readable(path, || {
+            let text = files::read(path, MAX_COLLATERAL)?;
+            Ok(tdx::Collateral::from_json(&text)?)
+        })?;
+        let from = From::Bundle(path.to_owned());
+        context.teller.tell(&News::IntelCollateral { from });
+        return Ok(Ok(collateral));
+    }
+    let Some(platform) = quote.platform() else {
+        return Ok(Err(Missing {
+            item: None,
+            why: "the quote's certificates name no platform of Intel's".to_owned(),
+            next: "do not use this machine until somebody explains it".to_owned(),
+        }));
     };
-    let collateral = readable(path, || {
-        let text = files::read(path, MAX_COLLATERAL)?;
-        Ok(tdx::Collateral::from_json(&text)?)
-    })?;
-    Ok(Some((collateral, From::Bundle(path.to_owned()))))
+    let max_age = rules.collateral_max_age_secs;
+    Ok(quote::collateral(context, trust, platform, max_age, now).await)
 }
 
 /// What a quote is bound to.
@@ -201,11 +213,17 @@ fn without_rules(now: Timestamp) -> Verdict {
     )
 }
 
-fn without_collateral() -> Verdict {
+fn without_collateral(context: &Context<'_>, missing: Missing) -> Verdict {
+    let Missing { item, why, next } = missing.clone();
+    context.teller.tell(&News::Missing(Box::new(missing)));
+    let wanted = item.map_or_else(
+        || "Intel's for its platform".to_owned(),
+        |item| item.to_string(),
+    );
     not_judged(
-        Check::new("collateral", "Intel's for this platform", "none"),
+        Check::new("collateral", wanted, why),
         "without Intel's collateral nothing is known about the machine",
-        "fetch it for this platform and name it: --collateral FILE (cli/README.md says which JSON)",
+        &next,
     )
 }
 

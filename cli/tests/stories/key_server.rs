@@ -13,6 +13,8 @@ use tokio::net::TcpListener;
 pub(crate) enum Answer {
     /// 200 with this body.
     Body(Vec<u8>),
+    /// 200 with this body, and a header, `Name: value`.
+    With(String, Vec<u8>),
     /// Another status, with a Retry-After.
     Status(u16, Option<u64>),
     /// The connection stays open, and nothing comes.
@@ -118,6 +120,7 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, answers: &Answer
     };
     let response = match answer {
         Answer::Body(body) => response(200, "", body.len(), &body),
+        Answer::With(header, body) => response(200, &format!("{header}\r\n"), body.len(), &body),
         Answer::Cut(body) => response(200, "", body.len() + 100, &body),
         Answer::Status(status, after) => {
             let after = after.map_or_else(String::new, |after| format!("Retry-After: {after}\r\n"));

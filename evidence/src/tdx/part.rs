@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::chain::{self, Certificate};
 use super::collateral::{Dates, QeIdentity, TcbInfo, Unreadable, list};
-use super::{COLLATERAL_PART_MAX, Root};
+use super::{COLLATERAL_PART_MAX, PckAuthority, Root};
 use crate::Timestamp;
 
 /// One part of collateral.
@@ -51,6 +51,8 @@ pub struct PartClaims {
     pub replaced_at: Timestamp,
     /// Kind of platform that a TCB info is for.
     pub fmspc: Option<[u8; 6]>,
+    /// Whose list of keys it is.
+    pub authority: Option<PckAuthority>,
 }
 
 /// Why a part is not what it should be.
@@ -120,30 +122,30 @@ impl Part {
     /// # Errors
     /// When it cannot be read, or `root` does not vouch for it.
     pub fn verify(&self, root: &Root, now: Timestamp) -> Result<PartClaims, PartError> {
-        let (dates, fmspc) = match self {
+        let (dates, fmspc, authority) = match self {
             Self::TcbInfo(part) => {
                 let (info, dates) = TcbInfo::read(&part.text)?;
                 require(info.is_of_tdx(), PartError::Kind)?;
                 require_signed(part, root, now)?;
-                (dates, Some(fmspc(&info.fmspc)?))
+                (dates, Some(fmspc(&info.fmspc)?), None)
             }
             Self::QeIdentity(part) => {
                 let (identity, dates) = QeIdentity::read(&part.text)?;
                 require(identity.is_of_tdx(), PartError::Kind)?;
                 require_signed(part, root, now)?;
-                (dates, None)
+                (dates, None, None)
             }
             Self::PckCrl { der, issuer_chain } => {
                 let (_, dates) = list("PCK revocation list", der)?;
                 let issuer = require_signer(issuer_chain, root, now)?;
                 require(issuer.has_signed_der(der), PartError::Signature)?;
-                (dates, None)
+                (dates, None, PckAuthority::of(&issuer))
             }
             Self::RootCaCrl(der) => {
                 let (_, dates) = list("root's revocation list", der)?;
                 let fits = root.certificate().has_signed_der(der);
                 require(fits, PartError::Signature)?;
-                (dates, None)
+                (dates, None, None)
             }
         };
         let Dates { made, replaced, .. } = dates;
@@ -152,6 +154,7 @@ impl Part {
             made_at: made,
             replaced_at: replaced,
             fmspc,
+            authority,
         })
     }
 }

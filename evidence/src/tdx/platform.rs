@@ -1,7 +1,8 @@
 //! What collateral is asked for by: the kind of platform and the authority that
 //! signed its key, as the certificates in a quote say.
 
-use super::{Quote, chain, vendor};
+use super::chain::{self, Certificate};
+use super::{Quote, vendor};
 
 /// Which platform's collateral a quote needs. Nothing about it is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,13 @@ impl PckAuthority {
         }
     }
 
+    /// The one with this certificate.
+    pub(super) fn of(certificate: &Certificate) -> Option<Self> {
+        let name = certificate.common_name()?;
+        let mut known = Self::ALL.into_iter();
+        known.find(|known| known.common_name() == name)
+    }
+
     /// Common name of its certificate.
     const fn common_name(self) -> &'static str {
         match self {
@@ -48,11 +56,9 @@ impl Quote {
     /// signed by somebody else than these two.
     pub fn platform(&self) -> Option<Platform> {
         let [pck, issuer, _] = chain::pck_chain(&self.signature_data().pck_chain)?;
-        let name = issuer.common_name();
-        let mut authorities = PckAuthority::ALL.into_iter();
         Some(Platform {
             fmspc: vendor::platform(pck.der())?.fmspc,
-            authority: authorities.find(|known| name == Some(known.common_name()))?,
+            authority: PckAuthority::of(&issuer)?,
         })
     }
 }

@@ -102,7 +102,9 @@ fn real_parts_verify_and_say_what_they_are() {
         .map(|part| part.verify(&root, parts.case.now).unwrap())
         .map(|claims| {
             let fmspc = claims.fmspc.map(hex::encode).unwrap_or_default();
-            format!("{} to {} {fmspc}", claims.made_at, claims.replaced_at)
+            let authority = claims.authority.map_or("", PckAuthority::name);
+            let (made, replaced) = (claims.made_at, claims.replaced_at);
+            format!("{made} to {replaced} {fmspc}{authority}")
         })
         .collect();
     assert_eq!(
@@ -110,7 +112,7 @@ fn real_parts_verify_and_say_what_they_are() {
         [
             "2025-06-19T10:16:03Z to 2025-07-19T10:16:03Z b0c06f000000",
             "2025-06-19T10:32:27Z to 2025-07-19T10:32:27Z ",
-            "2025-06-19T10:00:35Z to 2025-07-19T10:00:35Z ",
+            "2025-06-19T10:00:35Z to 2025-07-19T10:00:35Z platform",
             "2025-03-20T11:21:57Z to 2026-04-03T11:21:57Z ",
         ]
     );

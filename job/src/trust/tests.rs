@@ -72,7 +72,8 @@ fn a_newer_revocation_list_takes_the_place_of_an_older_and_never_the_reverse() {
 fn an_intermediate_is_added_where_none_is_and_never_replaced() {
     use simvendor::{Generation, Vendor};
     let now = 1_795_000_000;
-    let encode = |der: &[u8]| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der);
+    let encode =
+        |der: &[u8]| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der);
     let vendor = Vendor::generate(Generation::Genoa, now).unwrap();
     let [first, second] = [(); 2].map(|()| vendor.provider(now).unwrap().asvk().to_vec());
     let text = format!(

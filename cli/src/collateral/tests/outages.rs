@@ -2,11 +2,10 @@
 //! network, and answers that are none.
 
 use evidence::Evidence;
-use relay::Plain;
 
 use super::{
-    Address, Answer, BETWEEN, Bench, Effort, Item, KeyServer, LIST, Reach, VLEK_CHAIN, World,
-    by_chip, by_provider, key, made, pem, run, trust, world,
+    Answer, BETWEEN, Bench, Effort, Item, KeyServer, LIST, VLEK_CHAIN, World, by_chip, by_provider,
+    key, made, pem, run, servers, trust, world,
 };
 
 #[tokio::test]
@@ -130,7 +129,7 @@ async fn a_server_that_cannot_show_who_it_is_is_not_asked() {
 #[tokio::test]
 async fn without_a_network_it_says_so_at_once() {
     let bench = Bench::new().await;
-    let nobody = Reach::Server(Address::new("http://localhost:1", Plain::Allowed).unwrap());
+    let nobody = servers("http://localhost:1");
     let ended = run(&bench.dir, nobody, Effort::Fetch, &trust(None), &by_chip()).await;
     ended.refused("signing key", "no connection");
     assert!(ended.advice.contains("import"));

@@ -1,0 +1,73 @@
+//! Intel's collateral for a quote: its four parts, each as it is kept while it is
+//! good, and else fetched. The quote is judged with all of them, once.
+
+use evidence::tdx::{Collateral, Platform};
+use job::{Timestamp, Trust};
+
+use super::fetch::Fetcher;
+use super::intel::{self, Intels};
+use super::item::Item;
+use super::{Effort, Missing};
+use crate::context::Context;
+
+/// The collateral for this platform. A part that is kept is good as long as it is
+/// not replaced and at most `max_age_secs` old; the root's list, made once a year,
+/// as long as it is not replaced.
+///
+/// # Errors
+/// What is not to be had.
+pub(crate) async fn collateral(
+    context: &Context<'_>,
+    trust: &Trust,
+    platform: Platform,
+    max_age_secs: u64,
+    now: Timestamp,
+) -> Result<Collateral, Missing> {
+    let fetcher = Fetcher {
+        teller: context.teller,
+        collateral: &context.collateral,
+        effort: Effort::Fetch,
+        now,
+    };
+    brought(fetcher, trust, platform, max_age_secs).await
+}
+
+pub(super) async fn brought(
+    fetcher: Fetcher<'_>,
+    trust: &Trust,
+    platform: Platform,
+    max_age_secs: u64,
+) -> Result<Collateral, Missing> {
+    let now = fetcher.now;
+    let mut parts = [const { Vec::new() }; 4];
+    for (part, bytes) in parts_of(platform).into_iter().zip(&mut parts) {
+        let good = |bytes: &[u8]| {
+            part.verify(bytes, now).is_ok_and(|claims| {
+                let young = now.since(claims.made_at) <= max_age_secs;
+                now < claims.replaced_at && (young || part == Intels::RootCaCrl)
+            })
+        };
+        let item = Item::Intel(part);
+        let (brought, from) = fetcher.bring(&item, trust, good).await?;
+        let made_at = part.verify(&brought, now).ok();
+        fetcher.tell(item, from, made_at.map(|claims| claims.made_at));
+        *bytes = brought;
+    }
+    let [tcb_info, qe_identity, root_ca_crl, pck_crl] = &parts;
+    intel::collateral([tcb_info, qe_identity, root_ca_crl, pck_crl]).map_err(|error| Missing {
+        item: None,
+        why: error.to_string(),
+        next: "try again later".to_owned(),
+    })
+}
+
+/// What is needed for a platform's quotes: TCB info, identity, the root's list, the
+/// list of its authority.
+pub(super) const fn parts_of(platform: Platform) -> [Intels; 4] {
+    [
+        Intels::TcbInfo(platform.fmspc),
+        Intels::QeIdentity,
+        Intels::RootCaCrl,
+        Intels::PckCrl(platform.authority),
+    ]
+}
