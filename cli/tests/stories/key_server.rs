@@ -14,6 +14,7 @@ pub(crate) enum Answer {
     /// 200 with this body.
     Body(Vec<u8>),
     /// 200 with this body, and a header, `Name: value`.
+    #[cfg(feature = "tdx")]
     With(String, Vec<u8>),
     /// Another status, with a Retry-After.
     Status(u16, Option<u64>),
@@ -120,6 +121,7 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, answers: &Answer
     };
     let response = match answer {
         Answer::Body(body) => response(200, "", body.len(), &body),
+        #[cfg(feature = "tdx")]
         Answer::With(header, body) => response(200, &format!("{header}\r\n"), body.len(), &body),
         Answer::Cut(body) => response(200, "", body.len() + 100, &body),
         Answer::Status(status, after) => {
