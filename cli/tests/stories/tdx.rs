@@ -121,6 +121,7 @@ async fn a_quote_with_the_registers_of_a_known_guest_is_accepted() {
                 "✓ service TDs: expected nothing bound",
                 "✓ devices: expected nothing bound",
                 "✓ partition: expected 0",
+                &format!("✓ signer of the TDX module: expected {}", "00".repeat(48)),
                 "✓ attributes of the TDX module: expected 0x0, seen 0x0",
                 &format!("✓ MRTD: expected {mr_td}, seen {name} ({mr_td})"),
                 "✓ REPORTDATA: expected ",
