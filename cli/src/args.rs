@@ -133,7 +133,8 @@ To verify without a network:
   cdvm verify --offline
 
 Nothing is fetched for evidence made without hardware. The certificate of a provider's key comes only with
-the evidence. Intel's collateral (TDX) is not fetched yet.";
+the evidence. In builds with TDX, what Intel says of a quote's platform is fetched from Intel's service in the
+same manner (--intel-server), four parts, one a second.";
 
 #[derive(Subcommand)]
 pub(crate) enum CollateralCommand {
@@ -153,8 +154,8 @@ pub(crate) struct Export {
     /// Where it goes
     #[arg(long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    /// Fetch what this evidence needs, and write that: attestation.json of a job, a report, or the guest components'
-    /// JSON; repeat it [default: all that is kept]
+    /// Fetch what this evidence needs, and write that: attestation.json of a job, a report, a quote of TDX, or the guest
+    /// components' JSON of either; repeat it [default: all that is kept]
     #[arg(long, value_name = "FILE")]
     pub(crate) evidence: Vec<PathBuf>,
     /// Fetch chains and revocation lists of these processors, for chips' and for providers' keys, and write them;

@@ -70,7 +70,10 @@ impl Item {
     /// For which of AMD's processors.
     #[cfg_attr(
         not(feature = "tdx"),
-        expect(clippy::unnecessary_wraps, reason = "Intel's items are for none of them")
+        expect(
+            clippy::unnecessary_wraps,
+            reason = "Intel's items are for none of them"
+        )
     )]
     pub(crate) const fn generation(&self) -> Option<Generation> {
         match self {

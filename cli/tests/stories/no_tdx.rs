@@ -17,13 +17,23 @@ async fn a_build_without_tdx_says_so_and_how_to_get_one_that_has_it() {
         "--report-data",
         "any",
     ];
-    let ended = world.cdvm(&args).end().await;
-    ended.assert(
-        7,
-        &[
-            "v4.quote is a quote of Intel TDX, and this build of cdvm has no TDX",
-            "nothing is known about the machine",
-            "--features tdx",
-        ],
-    );
+    let export = [
+        "collateral",
+        "export",
+        "--evidence",
+        "v4.quote",
+        "--output",
+        "b.json",
+    ];
+    for args in [&args[..], &export] {
+        let ended = world.cdvm(args).end().await;
+        ended.assert(
+            7,
+            &[
+                "v4.quote is a quote of Intel TDX, and this build of cdvm has no TDX",
+                "nothing is known about the machine",
+                "--features tdx",
+            ],
+        );
+    }
 }

@@ -4,6 +4,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use evidence::tdx::Quote;
 
+use crate::key_server::{Answer, KeyServer};
 use crate::world::{Cdvm, Ended, SIMULATED, World, machine, simulated_root};
 
 /// 2025-07-01, in the days of `v4`'s collateral.
@@ -121,6 +122,7 @@ async fn a_quote_with_the_registers_of_a_known_guest_is_accepted() {
                 "✓ service TDs: expected nothing bound",
                 "✓ devices: expected nothing bound",
                 "✓ partition: expected 0",
+                &format!("✓ signer of the TDX module: expected {}", "00".repeat(48)),
                 "✓ attributes of the TDX module: expected 0x0, seen 0x0",
                 &format!("✓ MRTD: expected {mr_td}, seen {name} ({mr_td})"),
                 "✓ REPORTDATA: expected ",
@@ -311,7 +313,7 @@ async fn a_tcb_that_grew_old_passes_only_by_name() {
 async fn collateral_is_asked_for_and_has_to_be_of_this_day_and_platform() {
     let customer = Customer::new().await;
     let any = ["--host-data", "any", "--report-data", "any"];
-    let without = ["--evidence", "v4.quote", "--at", IN_2025];
+    let without = ["--offline", "--evidence", "v4.quote", "--at", IN_2025];
     let ended = customer
         .verify(&[without.as_slice(), &any].concat())
         .end()
@@ -319,9 +321,10 @@ async fn collateral_is_asked_for_and_has_to_be_of_this_day_and_platform() {
     ended.assert(
         3,
         &[
-            "✗ collateral      expected Intel's for this platform",
+            "no TCB info of Intel platforms b0c06f000000: --offline: nothing is fetched",
+            "✗ collateral      expected TCB info of Intel platforms b0c06f000000",
             "without Intel's collateral nothing is known about the machine",
-            "--collateral FILE",
+            "cdvm collateral import BUNDLE",
         ],
     );
     // Without a day it is today, and today it is over.
@@ -419,17 +422,6 @@ async fn a_quote_is_recognised_as_bytes_and_in_the_guest_components_json() {
         let ended = held(name).await;
         ended.assert(7, &[&format!("Unreadable: {name}"), why]);
     }
-    // Where a report of SEV-SNP is meant, a quote is none.
-    let export = [
-        "collateral",
-        "export",
-        "--evidence",
-        "v4.quote",
-        "--output",
-        "b.json",
-    ];
-    let ended = customer.0.cdvm_bare(&export).end().await;
-    ended.assert(7, &["a quote of Intel TDX"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -518,4 +510,121 @@ async fn programs_read_each_check_and_people_what_it_means() {
             .contains("It was refused")
     );
     assert!(!explained.to_string().contains("AMD"));
+}
+
+/// A stand-in of Intel's service that has the parts of a day.
+async fn intels_service(name: &str) -> KeyServer {
+    let server = KeyServer::start().await;
+    let json: serde_json::Value =
+        serde_json::from_slice(&vector(&format!("{name}.collateral.json"))).unwrap();
+    let text = |name: &str| json[name].as_str().unwrap();
+    let header = |name: &str, chain: &str| {
+        let set = percent_encoding::NON_ALPHANUMERIC;
+        let chain = percent_encoding::utf8_percent_encode(text(chain), set);
+        format!("{name}: {chain}")
+    };
+    let signed = |member: &str, name: &str| {
+        let (signed, signature) = (text(name), text(&format!("{name}_signature")));
+        format!("{{\"{member}\":{signed},\"signature\":\"{signature}\"}}").into_bytes()
+    };
+    let der = |name: &str| hex::decode(text(name)).unwrap();
+    for (path, answer) in [
+        (
+            "tdx/certification/v4/tcb?fmspc=B0C06F000000",
+            Answer::With(
+                header("TCB-Info-Issuer-Chain", "tcb_info_issuer_chain"),
+                signed("tcbInfo", "tcb_info"),
+            ),
+        ),
+        (
+            "tdx/certification/v4/qe/identity",
+            Answer::With(
+                header(
+                    "SGX-Enclave-Identity-Issuer-Chain",
+                    "qe_identity_issuer_chain",
+                ),
+                signed("enclaveIdentity", "qe_identity"),
+            ),
+        ),
+        (
+            "sgx/certification/v4/rootcacrl",
+            Answer::Body(der("root_ca_crl")),
+        ),
+        (
+            "sgx/certification/v4/pckcrl?ca=platform&encoding=der",
+            Answer::With(
+                header("SGX-PCK-CRL-Issuer-Chain", "pck_crl_issuer_chain"),
+                der("pck_crl"),
+            ),
+        ),
+    ] {
+        server.answers(path, &[answer]);
+    }
+    server
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn collateral_that_was_not_given_is_asked_for_kept_and_carried_away() {
+    let customer = Customer::new().await;
+    let server = intels_service("v5-td15ex").await;
+    let any = ["--host-data", "any", "--report-data", "any"];
+    let quote = ["--evidence", "v5-td15ex.quote", "--at", IN_2026];
+    let verify = |more: &[&str]| customer.verify(&[&quote, &any, more].concat()).end();
+    let service = ["--intel-server", server.url.as_str()];
+    verify(&service).await.assert(
+        0,
+        &[
+            "for the TCB info of Intel platforms b0c06f000000",
+            "TCB info of Intel platforms b0c06f000000, made 2026-10-08, 11 days old, from localhost:",
+            "revocation list of Intel's root, made ",
+            "revocation list of Intel's keys (platform), made ",
+            "✓ TCB status: expected at least UpToDate, seen UpToDate",
+        ],
+    );
+    assert_eq!(server.asked().len(), 4);
+    // Kept for the next time, which needs nobody.
+    verify(&["--offline"]).await.assert(0, &["kept here"]);
+    // In JSON each part says what it is.
+    let ended = verify(&["--offline", "--json"]).await;
+    let events = ended.events();
+    let parts: Vec<&str> = events
+        .iter()
+        .filter(|event| event["event"] == "collateral" && event["item"] == "intel")
+        .map(|event| event["part"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "tcbinfo-b0c06f000000",
+        "qeidentity",
+        "rootcacrl",
+        "pckcrl-platform",
+    ];
+    assert_eq!(parts, expected);
+
+    // Carried to where there is no network.
+    let export = ["collateral", "export", "--evidence", "v5-td15ex.quote"];
+    let export = [&export[..], &["--output", "intel.bundle"], &service].concat();
+    let exported = customer.0.cdvm_bare(&export).end().await;
+    exported.assert(0, &["4 items, ", "written to intel.bundle"]);
+    let elsewhere = ["--state", "elsewhere"];
+    verify(&[&elsewhere[..], &["--offline"]].concat())
+        .await
+        .assert(3, &["--offline: nothing is fetched"]);
+    let import = [&["collateral", "import", "intel.bundle"], &elsewhere[..]].concat();
+    let imported = customer.0.cdvm_bare(&import).end().await;
+    imported.assert(0, &["4 items verified and kept"]);
+    verify(&[&elsewhere[..], &["--offline"]].concat())
+        .await
+        .assert(0, &["✓ TCB status: "]);
+
+    // What the service does not have is said, and no machine passes without it.
+    let empty = KeyServer::start().await;
+    let nobody = ["--intel-server", empty.url.as_str(), "--state", "another"];
+    verify(&nobody).await.assert(
+        3,
+        &[
+            "no TCB info of Intel platforms b0c06f000000: localhost:",
+            "404",
+            "without Intel's collateral nothing is known about the machine",
+        ],
+    );
 }
