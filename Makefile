@@ -14,7 +14,8 @@ cluster_dir := e2e/cluster
 world := target/world
 musl := x86_64-unknown-linux-musl
 # What a customer need not carry, and tests must.
-features := --features evidence/tdx,evidence/launch,cli/tdx
+features := --features evidence/tdx,evidence/launch
+with_tdx := $(features),cli/tdx
 # C code compiled to wasm32 (secp256k1) needs clang, which knows the target.
 wasm_env := CC_wasm32_unknown_unknown=clang AR_wasm32_unknown_unknown=llvm-ar
 wasm_env += RUSTFLAGS='--cfg getrandom_backend="wasm_js"'
@@ -48,12 +49,12 @@ fmt:
 	@cargo fmt --all --check && echo 'fmt        formatted'
 
 clippy:
-	@cargo clippy --quiet --locked --workspace --all-targets $(features) -- --deny warnings
-	@cargo clippy --quiet --locked --package cli --all-targets -- --deny warnings && echo 'clippy     no warnings'
+	@cargo clippy --quiet --locked --workspace --all-targets $(with_tdx) -- --deny warnings
+	@cargo clippy --quiet --locked --workspace --all-targets $(features) -- --deny warnings && echo 'clippy     no warnings'
 
 unit:
-	@cargo test --quiet --locked --workspace --exclude e2e $(features)
-	@cargo test --quiet --locked --package cli --test stories no_tdx
+	@cargo test --quiet --locked --workspace --exclude e2e $(with_tdx)
+	@cargo test --quiet --locked --workspace --exclude e2e $(features) --test stories no_tdx
 
 # Every parser of evidence, for a bounded time, from the kept corpus.
 fuzz:
