@@ -82,7 +82,7 @@ fn refusal(json: &str) -> String {
     let collateral = Collateral::from_json(json.as_bytes()).unwrap();
     let refused = verify_with(collateral).unwrap_err();
     assert_eq!(refused.reason, Reason::Vendor, "{refused}");
-    refused.checks.last().unwrap().seen.clone()
+    refused.checks.last().unwrap().seen.to_string()
 }
 
 /// As many as there is room for.
