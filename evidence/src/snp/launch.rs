@@ -2,10 +2,10 @@
 //! what QEMU starts it with: firmware, kernel and command line, and the first
 //! state of every virtual processor. Memory size is no part of it.
 //!
-//! The launch digest is a chain of SHA-384 over pages ([`chain`]). QEMU and KVM
-//! add them in this order: the [`firmware`] image; the areas its metadata name,
-//! among them the page with the [`kernel`]'s hashes; and one page of register
-//! state ([`vmsa`]) per [`vcpu`]. That order and the rules for firmware are those of
+//! The launch digest is a chain of SHA-384 over pages (`chain`). QEMU and KVM
+//! add them in this order: the `firmware` image; the areas its metadata name,
+//! among them the page with the `kernel`'s hashes; and one page of register
+//! state (`vmsa`) per `vcpu`. That order and the rules for firmware are those of
 //! QEMU's `target/i386/sev.c`; known answers hold the values in place
 //! (`tests/launch/known.rs`). Other monitors give other digests.
 

@@ -179,8 +179,13 @@ fn intels_root_is_the_one_in_real_quotes_and_no_simulated_one() {
 
 #[test]
 fn our_reading_of_a_quote_is_dcap_qvls() {
-    for real in [V4, V5, V5_EXTENDED] {
-        let bytes = real.case().evidence.quote;
+    for (real, body) in [(V4, 48), (V5, 54), (V5_EXTENDED, 54)] {
+        let mut bytes = real.case().evidence.quote;
+        // Real ones have zeroes in most places; here no field is another's.
+        let end = Quote::parse(&bytes).unwrap().signed_bytes().len();
+        for (byte, n) in bytes[body..end].iter_mut().zip((1..=251).cycle()) {
+            *byte = n;
+        }
         let (ours, theirs) = (
             Quote::parse(&bytes).unwrap(),
             dcap_qvl::quote::Quote::parse(&bytes),
