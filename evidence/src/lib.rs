@@ -11,6 +11,7 @@
 mod check;
 mod expected;
 mod ledger;
+mod list;
 mod reason;
 mod roots;
 mod signature;

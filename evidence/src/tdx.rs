@@ -25,7 +25,6 @@ mod collateral;
 mod expected;
 mod freshness;
 mod identity;
-mod list;
 mod machine;
 mod origin;
 mod part;

@@ -20,8 +20,8 @@ use crate::signature::{P384Key, RsaKey};
 use crate::{Generation, Report, Tcb, Timestamp};
 #[cfg(feature = "tdx")]
 pub(crate) use form::common_name;
-pub(crate) use form::split_signed;
 use form::{Extension, Form, span};
+pub(crate) use form::{extensions, split_signed};
 
 /// Longest certificate we read. Real ones have 1.3 to 1.7 kB.
 const MAX_LEN: usize = 8 * 1024;

@@ -8,11 +8,12 @@ use dcap_qvl::QuoteCollateralV3;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use x509_cert::der::DateTime;
+use x509_cert::serial_number::SerialNumber;
 
 use super::SignedText;
 use super::chain::{self, Certificate};
-use super::list::List;
 use crate::Timestamp;
+use crate::list::List;
 
 /// Longest TCB info, identity or list we read: room for six hundred revoked keys.
 /// Real ones have up to 6 kB. JSON can take sixteen bytes of memory for each of
@@ -98,8 +99,8 @@ pub(super) struct Read {
     pub(super) qe_identity: QeIdentity,
     pub(super) qe_identity_signature: [u8; 64],
     pub(super) qe_signer: Certificate,
-    pub(super) root_ca_crl: List,
-    pub(super) pck_crl: List,
+    pub(super) root_ca_crl: Vec<SerialNumber>,
+    pub(super) pck_crl: Vec<SerialNumber>,
     /// The parts that Intel makes anew all the time, and the root's list, made
     /// once a year.
     pub(super) dates: [Dates; 3],
@@ -209,9 +210,9 @@ impl QeIdentity {
 }
 
 /// Reads a part that is not too long.
-fn part<T>(
-    bytes: &[u8],
-    read: impl FnOnce(&[u8]) -> Option<T>,
+fn part<'b, T>(
+    bytes: &'b [u8],
+    read: impl FnOnce(&'b [u8]) -> Option<T>,
     name: &'static str,
 ) -> Result<T, Unreadable> {
     let read = (bytes.len() <= COLLATERAL_PART_MAX).then(|| read(bytes));
@@ -222,15 +223,24 @@ fn json<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
     serde_json::from_slice(text).ok()
 }
 
-/// A revocation list, and its dates as those of `part`.
-pub(super) fn list(name: &'static str, der: &[u8]) -> Result<(List, Dates), Unreadable> {
-    let list = part(der, List::parse, name)?;
+/// What a revocation list revokes, and its dates as those of `part`. One that does
+/// not say when it is replaced is none that we read.
+pub(super) fn list(
+    name: &'static str,
+    der: &[u8],
+) -> Result<(Vec<SerialNumber>, Dates), Unreadable> {
+    let List {
+        made_at,
+        replaced_at,
+        revoked,
+        ..
+    } = part(der, |der| List::parse(der).ok(), name)?;
     let dates = Dates {
         part: name,
-        made: list.made,
-        replaced: list.replaced,
+        made: made_at,
+        replaced: replaced_at.ok_or(Unreadable(name))?,
     };
-    Ok((list, dates))
+    Ok((revoked, dates))
 }
 
 fn dates(part: &'static str, made: &str, replaced: &str) -> Result<Dates, Unreadable> {

@@ -128,7 +128,7 @@ fn require_not_revoked(
             of_root,
         ),
     ] {
-        let revoked = list.names(certificate);
+        let revoked = list.contains(certificate.serial());
         let seen = if revoked { "revoked" } else { "not on it" };
         let wanted = format!("a {name} that is not on its list");
         ledger.require(reason, "not revoked", wanted, seen, !revoked)?;

@@ -1,13 +1,17 @@
 //! Each shape that takes most memory for its bytes.
 
 use evidence::tdx::{COLLATERAL_MAX, COLLATERAL_PART_MAX, Collateral, Reason};
-use evidence_fuzz::{tdx_collateral, verify_with};
+use evidence_fuzz::{certificate as snp_certificate, revocation, tdx_collateral, verify_with};
 use serde_json::{Value, json};
 
 use crate::der::{certificate, list, pem, raw, time, tlv};
 
 /// Longest chain that is read, PEM; a quarter less in DER, and a little.
 const CHAIN_DER: usize = 16 * 1024 * 3 / 4 - 600;
+
+/// Longest list and certificate of SEV-SNP that are read.
+const SNP_LIST_MAX: usize = 64 * 1024;
+const SNP_CERTIFICATE_MAX: usize = 8 * 1024;
 
 #[test]
 fn nothing_that_is_read_takes_a_megabyte() {
@@ -17,12 +21,14 @@ fn nothing_that_is_read_takes_a_megabyte() {
     // dcap-qvl's memory: revoked keys, and levels with advisories of no letters,
     // three bytes of JSON each.
     let mut costly = real.clone();
-    let revoked = filled(COLLATERAL_PART_MAX - 200, |n| {
-        let [.., high, low] = n.to_be_bytes();
-        let serial = tlv(0x02, &[1, high, low]);
-        tlv(0x30, &[serial, time("250101000000Z")].concat())
-    });
-    costly["pck_crl"] = json!(hex::encode(list(&[], &revoked)));
+    let revoked = |room| {
+        filled(room, |n| {
+            let [.., high, low] = n.to_be_bytes();
+            let serial = tlv(0x02, &[1, high, low]);
+            tlv(0x30, &[serial, time("250101000000Z")].concat())
+        })
+    };
+    costly["pck_crl"] = json!(hex::encode(list(&[], &revoked(COLLATERAL_PART_MAX - 200))));
     let level = "{\"tcb\":{\"sgxtcbcomponents\":[],\"pcesvn\":0,\"isvsvn\":0},\"tcbDate\":\"\",\
                  \"tcbStatus\":\"UpToDate\",\"advisoryIDs\":[";
     for (part, name) in [("tcb_info", "TCB Info"), ("qe_identity", "QE Identity")] {
@@ -63,6 +69,11 @@ fn nothing_that_is_read_takes_a_megabyte() {
     }
     costly["pck_crl"] = json!(hex::encode(list(&names(COLLATERAL_PART_MAX - 200), &[])));
     refusal(&costly.to_string());
+
+    // Lists and certificates of SEV-SNP, in the same shapes.
+    revocation(&list(&names(SNP_LIST_MAX - 300), &[]));
+    revocation(&list(&[], &revoked(SNP_LIST_MAX - 300)));
+    snp_certificate(&certificate(&names(SNP_CERTIFICATE_MAX - 600)));
 
     // The JSON form: all of it one part, in hex or not, with and without escapes.
     for part in ["pck_crl", "tcb_info", "unknown"] {

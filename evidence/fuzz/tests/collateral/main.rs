@@ -1,4 +1,4 @@
-//! The most expensive collateral that is read at all, signed by somebody with a key
+//! The most expensive collateral, lists and certificates that are read at all, signed by somebody with a key
 //! of their own: one test, because memory is counted per process.
 
 #[cfg(test)]

@@ -33,9 +33,9 @@ pub(super) struct Form<'d> {
 }
 
 /// One extension.
-pub(super) struct Extension<'d> {
+pub(crate) struct Extension<'d> {
     pub(super) id: ObjectIdentifier,
-    pub(super) critical: bool,
+    pub(crate) critical: bool,
     pub(super) value: &'d [u8],
 }
 
@@ -55,7 +55,7 @@ impl<'d> Form<'d> {
             let validity = tbs.decode()?;
             let subject = tbs.tlv_bytes()?;
             let key = tbs.decode()?;
-            let extensions = tbs.context_specific(TagNumber(3), TagMode::Explicit)?;
+            let sequence = tbs.context_specific(TagNumber(3), TagMode::Explicit)?;
             Ok::<_, x509_cert::der::Error>(Self {
                 signed,
                 algorithm,
@@ -67,7 +67,7 @@ impl<'d> Form<'d> {
                 subject,
                 common_name: common_name(subject)?,
                 key,
-                extensions: extensions.map_or_else(|| Ok(Vec::new()), read_extensions)?,
+                extensions: sequence.map_or_else(|| Ok(Vec::new()), extensions)?,
             })
         })?;
         outer.finish()?;
@@ -128,9 +128,9 @@ pub(crate) fn common_name(name: &[u8]) -> Result<Option<&str>> {
 }
 
 /// Extensions (RFC 5280, 4.1): SEQUENCE OF { id, critical DEFAULT FALSE, value }.
-fn read_extensions(sequence: &SequenceRef) -> Result<Vec<Extension<'_>>> {
+pub(crate) fn extensions(sequence: &SequenceRef) -> Result<Vec<Extension<'_>>> {
     let mut reader = SliceReader::new(sequence.as_bytes())?;
-    let mut extensions = Vec::with_capacity(12);
+    let mut extensions = Vec::new();
     while !reader.is_finished() {
         let extension = reader.sequence(|fields| {
             let id = fields.decode()?;
