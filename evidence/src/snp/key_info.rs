@@ -30,7 +30,7 @@ impl KeyInfo {
     }
 
     /// Whether the chip key is masked: the firmware then writes zeroes in place
-    /// of a signature (AMD 56860, 3.6).
+    /// of a signature (AMD 56860, SNP_CONFIG, MASK_CHIP_KEY).
     pub const fn is_masked(self) -> bool {
         self.0 >> 1 & 1 == 1
     }
