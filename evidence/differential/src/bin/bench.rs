@@ -11,6 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED, ParsedPublicKey, RSA_PSS_2048_8192_SHA384};
 use differential::{Input, anything, ours, theirs};
 use evidence::{Evidence, Expected, Generation, Root, Timestamp, verify};
 use flate2::{Compression, write::GzEncoder};
@@ -18,6 +19,7 @@ use sev::certs::snp::{Certificate, Verifiable as _};
 use sev::firmware::guest::AttestationReport;
 use sev::parser::ByteParser as _;
 use simvendor::{ChipSpec, Fields, Vendor};
+use x509_cert::der::{Decode as _, Encode as _};
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
@@ -118,6 +120,8 @@ fn native() -> Result<Vec<Row>> {
     };
     let their_key = Certificate::from_der(&input.certificate)?;
 
+    let signatures = Signatures::of(&input)?;
+    let alone = median(ROUNDS, || signatures.hold().is_ok())?;
     let whole = median(ROUNDS, || ours(&input, now).is_ok())?;
     let their_whole = median(PEER_ROUNDS, || theirs(&input).is_ok())?;
     let root_checked = median(ROUNDS, || verify(&evidence, &expected, now).is_ok())?;
@@ -141,6 +145,13 @@ fn native() -> Result<Vec<Row>> {
             "ms",
             Some(their_whole),
             Goal::Max(0.45),
+        ),
+        row(
+            "snp of it aws-lc's signatures",
+            alone,
+            "ms",
+            None,
+            Goal::None,
         ),
         row(
             "snp whole chain, times faster",
@@ -179,6 +190,52 @@ fn native() -> Result<Vec<Row>> {
             Goal::Max(64.0),
         ),
     ])
+}
+
+/// The four signatures of a whole chain, to be checked by aws-lc with nothing
+/// around them: what no verifier on it can be faster than.
+struct Signatures {
+    /// Keys of root, intermediate and chip.
+    keys: [Vec<u8>; 3],
+    /// What they signed, with the signature: the root and the intermediate by the
+    /// root, the chip's by the intermediate, the report by the chip.
+    signed: [(Vec<u8>, Vec<u8>); 4],
+}
+
+impl Signatures {
+    fn of(input: &Input) -> Result<Self> {
+        let [ark, ask, vcek] = [&input.ark, &input.ask, &input.certificate]
+            .map(|der| x509_cert::Certificate::from_der(der));
+        let certificates = [ark?, ask?, vcek?];
+        let key = |certificate: &x509_cert::Certificate| {
+            let key = certificate.tbs_certificate().subject_public_key_info();
+            key.subject_public_key.raw_bytes().to_vec()
+        };
+        let signed = |certificate: &x509_cert::Certificate| {
+            let signed = certificate.tbs_certificate().to_der()?;
+            Ok::<_, x509_cert::der::Error>((signed, certificate.signature().raw_bytes().to_vec()))
+        };
+        let [ark, ask, vcek] = &certificates;
+        let report = evidence::Report::parse(&input.report)?;
+        let of_report = (report.signed_bytes().to_vec(), report.signature().to_vec());
+        Ok(Self {
+            keys: [key(ark), key(ask), key(vcek)],
+            signed: [signed(ark)?, signed(ask)?, signed(vcek)?, of_report],
+        })
+    }
+
+    fn hold(&self) -> Result<()> {
+        let [ark, ask, vcek] = &self.keys;
+        let [of_ark, of_ask, of_vcek, of_report] = &self.signed;
+        let ark = ParsedPublicKey::new(&RSA_PSS_2048_8192_SHA384, ark)?;
+        ark.verify_sig(&of_ark.0, &of_ark.1)?;
+        ark.verify_sig(&of_ask.0, &of_ask.1)?;
+        let ask = ParsedPublicKey::new(&RSA_PSS_2048_8192_SHA384, ask)?;
+        ask.verify_sig(&of_vcek.0, &of_vcek.1)?;
+        let vcek = ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, vcek)?;
+        vcek.verify_sig(&of_report.0, &of_report.1)?;
+        Ok(())
+    }
 }
 
 /// A simulated chain and a good report under it.
