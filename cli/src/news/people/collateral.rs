@@ -39,7 +39,7 @@ pub(super) fn missing(missing: &Missing) -> String {
     let Missing { item, why, next: _ } = missing;
     match item {
         Some(item) => format!("no {item}: {why}"),
-        None => format!("no key certificate: {why}"),
+        None => format!("nothing to ask for: {why}"),
     }
 }
 
