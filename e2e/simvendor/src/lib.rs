@@ -19,6 +19,6 @@ pub use chip::{Chip, ChipSpec};
 pub use error::Error;
 pub use generation::Generation;
 pub use report::{Fields, guest_components_json, measurement, sign};
-pub use revocation::{Of, RevocationSpec};
+pub use revocation::{Of, RevocationSpec, Weight};
 pub use vendor::{Provider, Vendor};
 pub use x509::Subject;

@@ -14,8 +14,8 @@ pub struct RevocationSpec {
     pub next: Option<u64>,
     /// Serial numbers on it.
     pub revoked: Vec<u64>,
-    /// A critical extension nobody knows, of the list or of its entries.
-    pub unknown_critical: Option<Of>,
+    /// An extension nobody knows, of the list or of its entries.
+    pub unknown: Option<(Of, Weight)>,
 }
 
 /// What an extension belongs to.
@@ -27,6 +27,15 @@ pub enum Of {
     Entries,
 }
 
+/// What somebody who does not know an extension does about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// Refuses what has it.
+    Critical,
+    /// Reads on.
+    Negligible,
+}
+
 impl RevocationSpec {
     /// An empty list made at `now`, the next one due after a year.
     pub const fn new(now: u64) -> Self {
@@ -34,16 +43,20 @@ impl RevocationSpec {
             made: now,
             next: Some(now + 365 * DAY),
             revoked: Vec::new(),
-            unknown_critical: None,
+            unknown: None,
         }
     }
 
     pub(crate) fn sign(&self, issuer: &str, key: &RsaKeyPair) -> Result<Vec<u8>, Error> {
-        let extensions = der::sequence(&[der::sequence(&[
-            der::oid(&[1, 3, 6, 1, 4, 1, 3704, 1, 99]),
-            der::boolean(true),
-            der::octets(&der::null()),
-        ])]);
+        let extensions_of = |place| {
+            let (_, weight) = self.unknown.filter(|(of, _)| *of == place)?;
+            // That it is not critical is not written: it is the default.
+            let critical = (weight == Weight::Critical).then(|| der::boolean(true));
+            let mut extension = vec![der::oid(&[1, 3, 6, 1, 4, 1, 3704, 1, 99])];
+            extension.extend(critical);
+            extension.push(der::octets(&der::null()));
+            Some(der::sequence(&[der::sequence(&extension)]))
+        };
         let mut parts = vec![
             der::integer(1),
             pss_sha384(),
@@ -54,17 +67,13 @@ impl RevocationSpec {
         if !self.revoked.is_empty() {
             let entry = |serial: &u64| {
                 let mut entry = vec![der::integer(*serial), der::time(self.made)];
-                if self.unknown_critical == Some(Of::Entries) {
-                    entry.push(extensions.clone());
-                }
+                entry.extend(extensions_of(Of::Entries));
                 der::sequence(&entry)
             };
             let entries: Vec<_> = self.revoked.iter().map(entry).collect();
             parts.push(der::sequence(&entries));
         }
-        if self.unknown_critical == Some(Of::List) {
-            parts.push(der::explicit(0, &extensions));
-        }
+        parts.extend(extensions_of(Of::List).map(|extensions| der::explicit(0, &extensions)));
         signed(key, &der::sequence(&parts))
     }
 }

@@ -5,7 +5,7 @@ use evidence::{
     Authority, CertificateError, Generation, Reason, RevocationError, RevocationList, Root,
     RootError,
 };
-use simvendor::{ChipSpec, Of, RevocationSpec, Subject};
+use simvendor::{ChipSpec, Of, RevocationSpec, Subject, Weight};
 
 use crate::world::{NOW, World, provider, stranger, world};
 
@@ -105,14 +105,18 @@ fn a_list_is_the_roots_own_and_says_nothing_unknown() {
     assert_eq!(read.unwrap_err(), RootError::RevocationListNotByRoot);
 
     for of in [Of::List, Of::Entries] {
-        let spec = RevocationSpec {
-            revoked: vec![7],
-            unknown_critical: Some(of),
-            ..RevocationSpec::new(NOW)
+        let read = |weight| {
+            let spec = RevocationSpec {
+                revoked: vec![7, 8],
+                unknown: Some((of, weight)),
+                ..RevocationSpec::new(NOW)
+            };
+            let list = world.vendor.sign_list(&spec).unwrap();
+            RevocationList::parse(&list).map(|_| ())
         };
-        let list = world.vendor.sign_list(&spec).unwrap();
-        let read = RevocationList::parse(&list);
-        assert_eq!(read.unwrap_err(), RevocationError::CriticalExtension);
+        let critical = Err(RevocationError::CriticalExtension);
+        assert_eq!(read(Weight::Critical), critical);
+        assert_eq!(read(Weight::Negligible), Ok(()));
     }
 }
 
