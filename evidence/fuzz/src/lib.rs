@@ -11,7 +11,7 @@ use std::hint::black_box;
 use std::sync::LazyLock;
 
 use evidence::launch::Firmware;
-use evidence::tdx::{Collateral, Quote};
+use evidence::tdx::{Collateral, Quote, SignedText};
 use evidence::{
     Certificate, Evidence, Report, RevocationList, Root, built_in_roots, from_guest_components,
 };
@@ -103,7 +103,7 @@ pub fn tdx_quote(bytes: &[u8]) {
     });
 }
 
-/// TDX collateral as JSON, and a real quote verified with it: that reads every
+/// TDX collateral, as the service answers for a part and as JSON, and a real quote verified with it: that reads every
 /// part. Nothing passes but what Intel signed.
 pub fn tdx_collateral(bytes: &[u8]) {
     static REAL: LazyLock<Option<Collateral>> = LazyLock::new(collateral::real);
@@ -111,6 +111,8 @@ pub fn tdx_collateral(bytes: &[u8]) {
         return;
     };
     memory::bounded(|| {
+        // A part as Intel's service answers.
+        black_box(SignedText::from_answer(bytes, "").is_ok());
         if let Ok(collateral) = Collateral::from_json(bytes)
             && verify_with(collateral.clone()).is_ok()
         {
