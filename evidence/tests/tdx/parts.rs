@@ -316,7 +316,7 @@ fn answers_of_another_form_are_unreadable() {
             "{body}"
         );
     }
-    let long = " ".repeat(COLLATERAL_PART_MAX + 1);
-    let long = SignedText::from_answer(long.as_bytes(), "");
-    assert_eq!(long, Err(PartError::TooLong));
+    let of_length = |len| SignedText::from_answer(" ".repeat(len).as_bytes(), "");
+    assert_eq!(of_length(COLLATERAL_PART_MAX), unreadable);
+    assert_eq!(of_length(COLLATERAL_PART_MAX + 1), Err(PartError::TooLong));
 }
