@@ -13,8 +13,13 @@ use crate::snp::certificate::{extensions, split_signed};
 
 /// What a list says. Nothing about it is verified.
 pub(crate) struct List<'d> {
-    /// AlgorithmIdentifier inside of what is signed.
+    /// What is signed: the whole TBSCertList.
+    pub(crate) signed: &'d [u8],
+    /// AlgorithmIdentifier outside of what is signed.
     pub(crate) algorithm: &'d [u8],
+    pub(crate) signature: &'d [u8],
+    /// AlgorithmIdentifier inside of what is signed.
+    pub(crate) signed_algorithm: &'d [u8],
     pub(crate) issuer: &'d [u8],
     pub(crate) made_at: Timestamp,
     /// When the next one is due, if it says so.
@@ -27,31 +32,37 @@ pub(crate) struct List<'d> {
 
 impl<'d> List<'d> {
     pub(crate) fn parse(der: &'d [u8]) -> Result<Self> {
-        let (signed, _, _) = split_signed(der)?;
-        let mut reader = SliceReader::new(signed)?;
-        let list = reader.sequence(read)?;
+        let parts = split_signed(der)?;
+        let mut reader = SliceReader::new(parts.0)?;
+        let list = reader.sequence(|tbs| read(tbs, parts))?;
         reader.finish()?;
         Ok(list)
     }
 }
 
-/// TBSCertList (RFC 5280, 5.1), version 2.
-fn read<'d>(tbs: &mut SliceReader<'d>) -> Result<List<'d>> {
+/// TBSCertList (RFC 5280, 5.1), version 2, with the three parts it is one of.
+fn read<'d>(
+    tbs: &mut SliceReader<'d>,
+    (signed, algorithm, signature): (&'d [u8], &'d [u8], &'d [u8]),
+) -> Result<List<'d>> {
     // v2 is written as 1; version 1 does not say it, and has no extensions.
     let version: UintRef<'_> = tbs.decode()?;
     if version.as_bytes() != [1] {
         return Err(Tag::Integer.value_error().into());
     }
     let mut list = List {
-        algorithm: tbs.tlv_bytes()?,
+        signed,
+        algorithm,
+        signature,
+        signed_algorithm: tbs.tlv_bytes()?,
         issuer: tbs.tlv_bytes()?,
-        made_at: seconds(tbs.decode()?),
+        made_at: Timestamp::from_x509(tbs.decode()?),
         replaced_at: None,
         revoked: Vec::new(),
         has_critical: false,
     };
     if next_is(tbs, &[Tag::UtcTime, Tag::GeneralizedTime])? {
-        list.replaced_at = Some(seconds(tbs.decode()?));
+        list.replaced_at = Some(Timestamp::from_x509(tbs.decode()?));
     }
     if next_is(tbs, &[Tag::Sequence])? {
         tbs.sequence(|entries| {
@@ -86,8 +97,4 @@ fn is_critical(sequence: &SequenceRef) -> Result<bool> {
 
 fn next_is(reader: &SliceReader<'_>, tags: &[Tag]) -> Result<bool> {
     Ok(!reader.is_finished() && tags.contains(&Tag::peek(reader)?))
-}
-
-fn seconds(time: Time) -> Timestamp {
-    Timestamp::from_secs(time.to_unix_duration().as_secs())
 }

@@ -15,6 +15,11 @@ impl Timestamp {
         Self(secs)
     }
 
+    /// From a time in a certificate or list (RFC 5280, 4.1.2.5).
+    pub(crate) fn from_x509(time: x509_cert::time::Time) -> Self {
+        Self(time.to_unix_duration().as_secs())
+    }
+
     /// Unix seconds.
     pub const fn as_secs(self) -> u64 {
         self.0

@@ -155,8 +155,7 @@ impl Certificate {
         if form.algorithm != form.signed_algorithm || !is_vendor_algorithm(form.algorithm) {
             return Err(CertificateError::Algorithm);
         }
-        let at =
-            |time: x509_cert::time::Time| Timestamp::from_secs(time.to_unix_duration().as_secs());
+        let at = Timestamp::from_x509;
         Ok(Self {
             der: der.to_vec(),
             signed: span(der, form.signed),

@@ -4,7 +4,7 @@ use core::fmt;
 
 use x509_cert::serial_number::SerialNumber;
 
-use super::certificate::{Certificate, CertificateError, is_vendor_algorithm, split_signed};
+use super::certificate::{Certificate, CertificateError, is_vendor_algorithm};
 use crate::Timestamp;
 use crate::list::List;
 
@@ -46,17 +46,16 @@ impl RevocationList {
             return Err(RevocationError::TooLong);
         }
         let form = |error: x509_cert::der::Error| RevocationError::Form(error.into());
-        let (signed, algorithm, signature) = split_signed(der).map_err(form)?;
         let list = List::parse(der).map_err(form)?;
-        if algorithm != list.algorithm || !is_vendor_algorithm(algorithm) {
+        if list.algorithm != list.signed_algorithm || !is_vendor_algorithm(list.algorithm) {
             return Err(RevocationError::Form(CertificateError::Algorithm));
         }
         if list.has_critical {
             return Err(RevocationError::CriticalExtension);
         }
         Ok(Self {
-            signed: signed.to_vec(),
-            signature: signature.to_vec(),
+            signed: list.signed.to_vec(),
+            signature: list.signature.to_vec(),
             issuer: list.issuer.to_vec(),
             made_at: list.made_at,
             replaced_at: list.replaced_at,

@@ -44,14 +44,14 @@ impl Certificate {
         let parsed = x509_cert::Certificate::from_der(der).ok()?;
         let parsed = parsed.tbs_certificate();
         let key = &parsed.subject_public_key_info().subject_public_key;
-        let validity = parsed.validity();
+        let (validity, at) = (parsed.validity(), Timestamp::from_x509);
         let subject = parsed.subject().to_der().ok()?;
         Some(Self {
             der: der.to_vec(),
             key: BitString::as_bytes(key)?.try_into().ok()?,
             common_name: common_name(&subject).ok()?.map(str::to_owned),
             serial: parsed.serial_number().clone(),
-            validity: (seconds(validity.not_before), seconds(validity.not_after)),
+            validity: (at(validity.not_before), at(validity.not_after)),
         })
     }
 
@@ -71,6 +71,12 @@ impl Certificate {
     /// First and last moment it is valid at.
     pub(super) const fn validity(&self) -> (Timestamp, Timestamp) {
         self.validity
+    }
+
+    /// Whether `now` lies within the validity.
+    pub(super) fn is_valid_at(&self, now: Timestamp) -> bool {
+        let (from, until) = self.validity;
+        from <= now && now <= until
     }
 
     /// Whether `signature` (r ‖ s) over `message` is by this certificate's key.
@@ -94,11 +100,6 @@ impl Certificate {
 pub(super) fn signer_and_root(pem: &str) -> Option<[Certificate; 2]> {
     let chain: Vec<Certificate> = certificates(pem)?.take(3).collect::<Option<_>>()?;
     chain.try_into().ok()
-}
-
-/// A point in time of a certificate or list.
-pub(super) fn seconds(time: x509_cert::time::Time) -> Timestamp {
-    Timestamp::from_secs(time.to_unix_duration().as_secs())
 }
 
 /// The leaf of a PEM chain.

@@ -52,7 +52,7 @@ fn require_tcb(
         Reason::Advisory,
         "advisories",
         &expected.advisories,
-        named.clone(),
+        named,
         advisories.iter().all(|id| expected.advisories.accepts(id)),
     )?;
     let number = origin.claims.tcb.eval_data_number;

@@ -49,7 +49,7 @@ pub(super) fn require(
             "certificate's validity",
             format!("{name} valid on {now}"),
             format!("{from} to {until}"),
-            from <= now && now <= until,
+            certificate.is_valid_at(now),
         )?;
     }
     require_not_revoked(ledger, collateral, &pck, &issuer)?;

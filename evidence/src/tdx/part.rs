@@ -177,10 +177,7 @@ fn require_signer(pem: &str, root: &Root, now: Timestamp) -> Result<Certificate,
     let [signer, last] = chain::signer_and_root(pem).ok_or(unreadable)?;
     let ended = last.der() == root.certificate().der() && signer.is_signed_by(&last);
     require(ended, PartError::Root)?;
-    let valid = [&signer, &last].iter().all(|certificate| {
-        let (from, until) = certificate.validity();
-        from <= now && now <= until
-    });
+    let valid = signer.is_valid_at(now) && last.is_valid_at(now);
     require(valid, PartError::CertificateTime)?;
     Ok(signer)
 }
