@@ -34,19 +34,24 @@ fn a_file_of_your_own_stands_before_what_ships_and_keeps_its_roots() {
     assert_eq!(both.revocation, own.revocation);
 }
 
-#[test]
-fn a_newer_revocation_list_takes_the_place_of_an_older_and_never_the_reverse() {
-    use simvendor::{Generation, Vendor};
-    let now = 1_795_000_000;
+/// A file with this simulated vendor's root and nothing else.
+fn under(vendor: &simvendor::Vendor) -> Trust {
     let encode = |der: &[u8]| base64::Engine::encode(&BASE64, der);
-    let vendor = Vendor::generate(Generation::Genoa, now).unwrap();
     let text = format!(
         "version = 1\nrevocation_max_age_days = 30\n[[roots]]\nclass = \"simulated\"\n\
          generation = \"genoa\"\nark = \"{}\"\nask = \"{}\"\nsource = \"test\"\n",
         encode(vendor.ark()),
         encode(vendor.ask()),
     );
-    let trust = Trust::parse(&text, Simulated::Accepted).unwrap();
+    Trust::parse(&text, Simulated::Accepted).unwrap()
+}
+
+#[test]
+fn a_newer_revocation_list_takes_the_place_of_an_older_and_never_the_reverse() {
+    use simvendor::{Generation, Vendor};
+    let now = 1_795_000_000;
+    let vendor = Vendor::generate(Generation::Genoa, now).unwrap();
+    let trust = under(&vendor);
     let genoa = evidence::Generation::Genoa;
     let made_at = |trust: &Trust| {
         let list = trust.root(genoa).unwrap().revocation_list();
@@ -72,17 +77,9 @@ fn a_newer_revocation_list_takes_the_place_of_an_older_and_never_the_reverse() {
 fn an_intermediate_is_added_where_none_is_and_never_replaced() {
     use simvendor::{Generation, Vendor};
     let now = 1_795_000_000;
-    let encode =
-        |der: &[u8]| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der);
     let vendor = Vendor::generate(Generation::Genoa, now).unwrap();
     let [first, second] = [(); 2].map(|()| vendor.provider(now).unwrap().asvk().to_vec());
-    let text = format!(
-        "version = 1\nrevocation_max_age_days = 30\n[[roots]]\nclass = \"simulated\"\n\
-         generation = \"genoa\"\nark = \"{}\"\nask = \"{}\"\nsource = \"test\"\n",
-        encode(vendor.ark()),
-        encode(vendor.ask()),
-    );
-    let trust = Trust::parse(&text, Simulated::Accepted).unwrap();
+    let trust = under(&vendor);
     let genoa = evidence::Generation::Genoa;
     let asvk = |trust: &Trust| trust.root(genoa).unwrap().asvk().unwrap().der().to_vec();
     let with = trust.clone().with_vlek_intermediate(genoa, &first).unwrap();
