@@ -26,6 +26,15 @@ pub(super) struct Fetcher<'c> {
     pub(super) now: Timestamp,
 }
 
+/// An item that was to be had, verified.
+#[derive(Debug)]
+pub(super) struct Brought {
+    pub(super) bytes: Vec<u8>,
+    pub(super) from: From,
+    /// Of a dated item.
+    pub(super) made_at: Option<Timestamp>,
+}
+
 impl Fetcher<'_> {
     /// The item as it is kept, if it is `good`, and else fetched.
     ///
@@ -36,9 +45,9 @@ impl Fetcher<'_> {
         item: &Item,
         trust: &Trust,
         good: impl Fn(&[u8]) -> bool,
-    ) -> Result<(Vec<u8>, From), Missing> {
+    ) -> Result<Brought, Missing> {
         match self.kept(item, trust, &good) {
-            Some(kept) => Ok((kept, From::Disk)),
+            Some(kept) => Ok(kept),
             None => self.fetch(item, trust, good).await,
         }
     }
@@ -53,7 +62,7 @@ impl Fetcher<'_> {
         item: &Item,
         trust: &Trust,
         good: impl Fn(&[u8]) -> bool,
-    ) -> Result<(Vec<u8>, From), Missing> {
+    ) -> Result<Brought, Missing> {
         let collateral = self.collateral;
         if self.effort == Effort::Disk {
             return Err(collateral.missing(item, "not kept here"));
@@ -83,7 +92,7 @@ impl Fetcher<'_> {
             turn.await.map_err(|why| missing(&why))?;
             // Another run may have fetched it meanwhile.
             if let Some(kept) = self.kept(item, trust, &good) {
-                return Ok((kept, From::Disk));
+                return Ok(kept);
             }
             self.teller.tell(&News::Asking {
                 item: item.clone(),
@@ -105,7 +114,11 @@ impl Fetcher<'_> {
                         let text = format!("it is not kept for the next time: {error:#}");
                         self.teller.tell(&News::Warning { text });
                     }
-                    return Ok((bytes, From::Server(place.server)));
+                    return Ok(Brought {
+                        bytes,
+                        from: From::Server(place.server),
+                        made_at,
+                    });
                 }
                 Err(trouble) if trouble.may_pass() => {
                     let alone = alone(pace, &trouble, tries);
@@ -129,10 +142,19 @@ impl Fetcher<'_> {
     }
 
     /// The item as it is kept, if it verifies and is `good`.
-    fn kept(self, item: &Item, trust: &Trust, good: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
-        let kept = self.collateral.kept(item, self.now)?;
-        let verified = item.verify(&kept, trust, self.now).is_ok();
-        (verified && good(&kept)).then_some(kept)
+    pub(super) fn kept(
+        self,
+        item: &Item,
+        trust: &Trust,
+        good: impl Fn(&[u8]) -> bool,
+    ) -> Option<Brought> {
+        let bytes = self.collateral.kept(item, self.now)?;
+        let made_at = item.verify(&bytes, trust, self.now).ok()?;
+        good(&bytes).then_some(Brought {
+            bytes,
+            from: From::Disk,
+            made_at,
+        })
     }
 
     /// Waits for the next turn at the server; why not, when it comes too late.

@@ -5,9 +5,9 @@
 use evidence::Generation;
 #[cfg(feature = "tdx")]
 use evidence::tdx::Platform;
-use job::{Timestamp, Trust};
+use job::Trust;
 
-use super::fetch::Fetcher;
+use super::fetch::{Brought, Fetcher};
 use super::item::{Item, Signer};
 use super::subject::Subject;
 use super::supply::{is_above, is_key_of};
@@ -40,7 +40,15 @@ impl<'c> Gathering<'c> {
         for entry in self.fetcher.collateral.store.entries() {
             let Some(bytes) = entry.read() else { continue };
             if let Ok(made_at) = entry.item.verify(&bytes, self.trust, self.fetcher.now) {
-                self.add(entry.item, bytes, From::Disk, made_at);
+                let from = From::Disk;
+                self.add(
+                    entry.item,
+                    Brought {
+                        bytes,
+                        from,
+                        made_at,
+                    },
+                );
             }
         }
     }
@@ -95,8 +103,8 @@ impl<'c> Gathering<'c> {
 
     async fn bring(&mut self, item: Item, good: impl Fn(&[u8]) -> bool) -> Result<(), Missing> {
         if !self.has(&item) {
-            let (bytes, from) = self.fetcher.bring(&item, self.trust, good).await?;
-            self.add(item, bytes, from, None);
+            let brought = self.fetcher.bring(&item, self.trust, good).await?;
+            self.add(item, brought);
         }
         Ok(())
     }
@@ -107,29 +115,23 @@ impl<'c> Gathering<'c> {
         if self.has(&item) {
             return Ok(());
         }
-        let Fetcher {
-            collateral, now, ..
-        } = self.fetcher;
-        let trust = self.trust;
-        let date = |bytes: &[u8]| item.verify(bytes, trust, now).ok().flatten();
-        let kept = collateral.kept(&item, now);
-        let kept = kept.and_then(|kept| Some((date(&kept)?, kept)));
-        let kept_of = kept.as_ref().map(|(made_at, _)| *made_at);
-        let (bytes, from) = match (&collateral.reach, kept) {
-            (Reach::Offline, Some((_, kept))) => (kept, From::Disk),
+        let (fetcher, trust) = (self.fetcher, self.trust);
+        let kept = fetcher.kept(&item, trust, |_| true);
+        let brought = match (&fetcher.collateral.reach, kept) {
+            (Reach::Offline, Some(kept)) => kept,
             (Reach::Offline | Reach::Servers(_), kept) => {
                 // What is kept is no reason not to ask: it may be old. Nor does an
                 // older one take its place.
-                let newer = |bytes: &[u8]| date(bytes) > kept_of;
-                let (bytes, from) = self.fetcher.fetch(&item, trust, newer).await?;
+                let kept_of = kept.as_ref().and_then(|kept| kept.made_at);
+                let newer = |bytes: &[u8]| item.is_newer(bytes, kept_of, trust, fetcher.now);
+                let fetched = fetcher.fetch(&item, trust, newer).await?;
                 match kept {
-                    Some((made_at, kept)) if date(&bytes) < Some(made_at) => (kept, From::Disk),
-                    Some(_) | None => (bytes, from),
+                    Some(kept) if fetched.made_at < kept.made_at => kept,
+                    Some(_) | None => fetched,
                 }
             }
         };
-        let made_at = date(&bytes);
-        self.add(item, bytes, from, made_at);
+        self.add(item, brought);
         Ok(())
     }
 
@@ -137,7 +139,12 @@ impl<'c> Gathering<'c> {
         self.items.iter().any(|(listed, _)| listed == item)
     }
 
-    fn add(&mut self, item: Item, bytes: Vec<u8>, from: From, made_at: Option<Timestamp>) {
+    fn add(&mut self, item: Item, brought: Brought) {
+        let Brought {
+            bytes,
+            from,
+            made_at,
+        } = brought;
         self.fetcher.tell(item.clone(), from, made_at);
         self.items.push((item, bytes));
     }

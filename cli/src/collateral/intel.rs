@@ -180,8 +180,8 @@ fn signed(bytes: &[u8]) -> Result<SignedText, PartError> {
 
 /// The certificates of signer and root, and what is behind them.
 fn split(bytes: &[u8]) -> Result<(&str, &[u8]), PartError> {
-    let mut ends = bytes.windows(END.len()).enumerate();
-    let ends = ends.by_ref().filter(|(_, part)| *part == END.as_bytes());
+    let ends = bytes.windows(END.len()).enumerate();
+    let ends = ends.filter(|(_, part)| *part == END.as_bytes());
     let end = ends.map(|(at, _)| at + END.len()).nth(1);
     let parts = end.and_then(|end| bytes.split_at_checked(end));
     let parts = parts.and_then(|(chain, rest)| Some((str::from_utf8(chain).ok()?, rest)));

@@ -195,6 +195,18 @@ impl Item {
             }
         }
     }
+
+    /// Whether bytes are this item and were made after `before`.
+    pub(super) fn is_newer(
+        &self,
+        bytes: &[u8],
+        before: Option<Timestamp>,
+        trust: &Trust,
+        now: Timestamp,
+    ) -> bool {
+        let made_at = self.verify(bytes, trust, now);
+        made_at.is_ok_and(|made_at| made_at > before)
+    }
 }
 
 impl std::fmt::Display for Item {

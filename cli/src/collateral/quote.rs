@@ -48,10 +48,9 @@ pub(super) async fn brought(
             })
         };
         let item = Item::Intel(part);
-        let (brought, from) = fetcher.bring(&item, trust, good).await?;
-        let made_at = part.verify(&brought, now).ok();
-        fetcher.tell(item, from, made_at.map(|claims| claims.made_at));
-        *bytes = brought;
+        let brought = fetcher.bring(&item, trust, good).await?;
+        fetcher.tell(item, brought.from, brought.made_at);
+        *bytes = brought.bytes;
     }
     let [tcb_info, qe_identity, root_ca_crl, pck_crl] = &parts;
     intel::collateral([tcb_info, qe_identity, root_ca_crl, pck_crl]).map_err(|error| Missing {

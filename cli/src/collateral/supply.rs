@@ -107,9 +107,9 @@ impl<'c> Supply<'c> {
         // A certificate that does not fit is judged with all the same: the report may
         // be the one that is not genuine.
         let good = |der: &[u8]| is_key_of(der, report);
-        let (certificate, from) = self.fetcher.bring(&item, &self.trust, good).await?;
-        self.certificate = certificate;
-        self.fetcher.tell(item, from, None);
+        let brought = self.fetcher.bring(&item, &self.trust, good).await?;
+        self.certificate = brought.bytes;
+        self.fetcher.tell(item, brought.from, None);
         Ok(())
     }
 
@@ -117,11 +117,12 @@ impl<'c> Supply<'c> {
         let (item, generation) = (self.subject.chain(), self.subject.generation);
         // As above: this key's certificate may be the one that is not genuine.
         let good = |pem: &[u8]| is_above(pem, &self.certificate, &self.trust, generation);
-        let (pem, from) = self.fetcher.bring(&item, &self.trust, good).await?;
+        let brought = self.fetcher.bring(&item, &self.trust, good).await?;
+        let intermediate = item::intermediate(&brought.bytes);
         let trust = self.trust.clone();
-        let with = trust.with_vlek_intermediate(generation, &item::intermediate(&pem));
+        let with = trust.with_vlek_intermediate(generation, &intermediate);
         self.trust = with.map_err(|error| self.unfit(&item, &error))?;
-        self.fetcher.tell(item, from, None);
+        self.fetcher.tell(item, brought.from, None);
         Ok(())
     }
 
@@ -131,14 +132,13 @@ impl<'c> Supply<'c> {
         if let (From::Server(_), Some(made_at)) = (&self.list, before) {
             return Err(self.stale(item, made_at));
         }
-        let newer = |bytes: &[u8]| {
-            let made_at = item.verify(bytes, &self.trust, self.fetcher.now);
-            made_at.is_ok_and(|made_at| made_at > before)
-        };
-        let (list, from) = self.fetcher.fetch(&item, &self.trust, newer).await?;
-        let with = self.trust.clone().with_revocation_list(generation, &list);
+        let now = self.fetcher.now;
+        let newer = |bytes: &[u8]| item.is_newer(bytes, before, &self.trust, now);
+        let brought = self.fetcher.fetch(&item, &self.trust, newer).await?;
+        let trust = self.trust.clone();
+        let with = trust.with_revocation_list(generation, &brought.bytes);
         self.trust = with.map_err(|error| self.unfit(&item, &error))?;
-        self.list = from;
+        self.list = brought.from;
         Ok(())
     }
 
