@@ -46,7 +46,8 @@ targets:
 	@rustup target add --toolchain $$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml) wasm32-unknown-unknown $(musl) 2>/dev/null
 
 fmt:
-	@cargo fmt --all --check && echo 'fmt        formatted'
+	@cargo fmt --all --check
+	@cargo fmt --manifest-path evidence/differential/openssl/Cargo.toml --check && echo 'fmt        formatted'
 
 clippy:
 	@cargo clippy --quiet --locked --workspace --all-targets $(with_tdx) -- --deny warnings
