@@ -16,6 +16,7 @@ pub(crate) mod intel;
 pub(crate) mod item;
 #[cfg(feature = "tdx")]
 pub(crate) mod quote;
+mod retry_after;
 pub(crate) mod server;
 mod store;
 mod subject;

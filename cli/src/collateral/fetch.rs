@@ -213,10 +213,7 @@ impl Fetcher<'_> {
 /// long as it asks for.
 fn alone(pace: Pace, outage: &Outage, tries: u32) -> Duration {
     let ours = pace.between * 2_u32.saturating_pow(tries.saturating_sub(1));
-    match outage {
-        Outage::Throttled(Some(asked)) => ours.max(*asked),
-        _ => ours,
-    }
+    ours.max(outage.retry_after().unwrap_or_default())
 }
 
 impl Collateral {

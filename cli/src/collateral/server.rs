@@ -12,6 +12,8 @@ use reqwest::{Client, StatusCode, Url};
 #[cfg(feature = "tdx")]
 use super::intel::{self, Intels};
 use super::item::{Item, causes};
+use super::retry_after;
+use crate::clock;
 use crate::exit::Problem;
 
 /// AMD's own.
@@ -102,9 +104,9 @@ pub(crate) enum Outage {
     /// 429, with what its Retry-After said.
     #[error("it answered 429: too many requests from here")]
     Throttled(Option<Duration>),
-    /// 5xx.
+    /// 5xx, with what its Retry-After said.
     #[error("it answered {0}")]
-    Broken(u16),
+    Broken(u16, Option<Duration>),
     /// Nothing in time.
     #[error("it did not answer in time")]
     Silent,
@@ -126,10 +128,23 @@ pub(crate) enum Outage {
 }
 
 impl Outage {
+    /// How long the server wants to be left alone, if it said so.
+    pub(super) const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Throttled(asked) | Self::Broken(_, asked) => *asked,
+            Self::Silent
+            | Self::Cut(_)
+            | Self::Unreachable(_)
+            | Self::NotThere
+            | Self::Refused(_)
+            | Self::TooLong(_) => None,
+        }
+    }
+
     /// Whether it may be over the next time.
     pub(super) const fn may_pass(&self) -> bool {
         match self {
-            Self::Throttled(_) | Self::Broken(_) | Self::Silent | Self::Cut(_) => true,
+            Self::Throttled(_) | Self::Broken(..) | Self::Silent | Self::Cut(_) => true,
             Self::Unreachable(_) | Self::NotThere | Self::Refused(_) | Self::TooLong(_) => false,
         }
     }
@@ -202,7 +217,9 @@ pub(super) async fn get(client: &Client, place: &Place, item: &Item) -> Result<A
         StatusCode::OK => {}
         StatusCode::TOO_MANY_REQUESTS => return Err(Outage::Throttled(retry_after(&response))),
         StatusCode::NOT_FOUND => return Err(Outage::NotThere),
-        status if status.is_server_error() => return Err(Outage::Broken(status.as_u16())),
+        status if status.is_server_error() => {
+            return Err(Outage::Broken(status.as_u16(), retry_after(&response)));
+        }
         status => return Err(Outage::Refused(status.as_u16())),
     }
     let chain = item.chain_header();
@@ -222,11 +239,9 @@ fn percent_decoded(value: &HeaderValue) -> Option<String> {
     decoded.decode_utf8().ok().map(String::from)
 }
 
-/// Seconds; the vendor's server sends no dates there, and what cannot be read is
-/// answered with our own pace.
 fn retry_after(response: &reqwest::Response) -> Option<Duration> {
-    let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    value.trim().parse().ok().map(Duration::from_secs)
+    let value = response.headers().get(RETRY_AFTER)?;
+    retry_after::wait(value.to_str().ok()?, clock::now())
 }
 
 fn outage(error: reqwest::Error) -> Outage {

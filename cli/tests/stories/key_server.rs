@@ -18,6 +18,8 @@ pub(crate) enum Answer {
     With(String, Vec<u8>),
     /// Another status, with a Retry-After.
     Status(u16, Option<u64>),
+    /// Another status, with a date as Retry-After.
+    Until(u16, String),
     /// The connection stays open, and nothing comes.
     Hang,
     /// 200 with a longer Content-Length than body.
@@ -127,6 +129,9 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, answers: &Answer
         Answer::Status(status, after) => {
             let after = after.map_or_else(String::new, |after| format!("Retry-After: {after}\r\n"));
             response(status, &after, 0, &[])
+        }
+        Answer::Until(status, date) => {
+            response(status, &format!("Retry-After: {date}\r\n"), 0, &[])
         }
         Answer::Redirect(to) => response(302, &format!("Location: {to}\r\n"), 0, &[]),
         Answer::Hang => std::future::pending().await,

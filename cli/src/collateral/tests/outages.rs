@@ -1,11 +1,11 @@
-//! Outages: 429 with Retry-After, 5xx, a hang, an answer that breaks off, no
-//! network, and answers that are none.
+//! Outages: 429 and 5xx, with Retry-After and without, a hang, an answer that
+//! breaks off, no network, and answers that are none.
 
 use evidence::Evidence;
 
 use super::{
     Answer, BETWEEN, Bench, Effort, Item, KeyServer, LIST, VLEK_CHAIN, World, by_chip, by_provider,
-    key, made, pem, run, servers, trust, world,
+    key, made, now, pem, run, servers, trust, world,
 };
 
 #[tokio::test]
@@ -22,6 +22,65 @@ async fn too_many_requests_are_answered_by_waiting_as_long_as_asked() {
         bench.server.pauses()
     );
     assert!(ended.waited("429"));
+}
+
+#[tokio::test]
+async fn a_server_in_trouble_is_left_alone_as_long_as_it_asks() {
+    let bench = Bench::new().await;
+    let certificate = Answer::Body(world().chip.certificate().to_vec());
+    bench.serves(&key(), &[Answer::Status(503, Some(1)), certificate]);
+    let ended = bench.run().await;
+    assert!(ended.accepted && ended.waited("503"), "{:#?}", ended.told);
+    let pauses = bench.server.pauses();
+    assert!(pauses[0] >= 950, "{pauses:?}");
+}
+
+/// So many seconds from now, as servers write a date (RFC 9110, 5.6.7).
+fn date_in(secs: u64) -> String {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let text = now().plus(secs).to_string();
+    let (date, time) = text.trim_end_matches('Z').split_once('T').unwrap();
+    let mut parts = date.split('-');
+    let (year, month, day) = (parts.next(), parts.next(), parts.next());
+    let (year, day) = (year.unwrap(), day.unwrap());
+    let month = MONTHS[month.unwrap().parse::<usize>().unwrap() - 1];
+    format!("Mon, {day} {month} {year} {time} GMT")
+}
+
+#[tokio::test]
+async fn a_date_to_come_back_at_is_kept() {
+    for status in [429, 503] {
+        let bench = Bench::new().await;
+        let certificate = Answer::Body(world().chip.certificate().to_vec());
+        let busy = Answer::Until(status, date_in(3));
+        bench.serves(&key(), &[busy, certificate]);
+        let ended = bench.run().await;
+        assert!(ended.accepted, "{:#?}", ended.told);
+        // Dates have whole seconds.
+        let pauses = bench.server.pauses();
+        assert!(pauses[0] >= 1_950, "{pauses:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_server_is_left_alone_for_more_than_a_day() {
+    for busy in [
+        Answer::Until(503, date_in(10 * 365 * 86_400)),
+        Answer::Until(429, "9".repeat(30)),
+        Answer::Status(503, Some(u64::MAX)),
+    ] {
+        let bench = Bench::new().await;
+        bench.serves(&key(), &[busy]);
+        let ended = bench.run().await;
+        let why = ended.missing();
+        assert!(
+            why.contains("asked for 86400 s") || why.contains("asked for 86399 s"),
+            "{why}"
+        );
+        assert_eq!(bench.server.asked().len(), 1);
+    }
 }
 
 #[tokio::test]
