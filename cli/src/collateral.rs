@@ -209,4 +209,4 @@ pub(crate) fn days_old(secs: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

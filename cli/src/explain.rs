@@ -6,12 +6,20 @@
 mod amd;
 mod intel;
 
+use crate::collateral::item::Signer;
+use crate::verdict::{Finding, Mark, Verdict};
+
 /// Whose evidence it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tee {
-    /// A report of AMD SEV-SNP.
-    SevSnp,
+    /// A report of AMD SEV-SNP, and the kind of key it says signed it. One that
+    /// passes was signed by such a key.
+    SevSnp(Signer),
     /// A quote of Intel TDX.
+    #[cfg_attr(
+        not(any(feature = "tdx", test)),
+        expect(dead_code, reason = "this build verifies none")
+    )]
     Tdx,
 }
 
@@ -19,7 +27,7 @@ pub(crate) enum Tee {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Subject {
     /// The machine of an order; it is one with SEV-SNP.
-    Job,
+    Job(Signer),
     /// A machine, by its evidence alone.
     Machine {
         /// Whose.
@@ -38,8 +46,8 @@ pub(crate) enum Outcome {
     Accepted(Subject),
     /// It passed, and was made without hardware.
     Simulated(Subject),
-    /// A check did not hold.
-    Refused(Tee),
+    /// A check did not hold; what would vouch for evidence that passes.
+    Refused(Subject, Mark),
 }
 
 /// In words.
@@ -67,7 +75,7 @@ struct Words {
     init_data: (&'static str, &'static str),
     /// What comparing the report data proves, and what is open without it.
     report_data: (&'static str, &'static str),
-    /// What is open because of the trust file.
+    /// What is open because of the trust file, or of the kind of key.
     left_open: &'static [&'static str],
     physical: &'static str,
     soundness: &'static str,
@@ -77,7 +85,8 @@ struct Words {
 impl Tee {
     const fn words(self) -> &'static Words {
         match self {
-            Self::SevSnp => &amd::WORDS,
+            Self::SevSnp(Signer::Vcek) => &amd::BY_CHIP,
+            Self::SevSnp(Signer::Vlek) => &amd::BY_PROVIDER,
             Self::Tdx => &intel::WORDS,
         }
     }
@@ -86,8 +95,19 @@ impl Tee {
 impl Subject {
     const fn tee(self) -> Tee {
         match self {
-            Self::Job => Tee::SevSnp,
+            Self::Job(signer) => Tee::SevSnp(signer),
             Self::Machine { tee, .. } => tee,
+        }
+    }
+}
+
+impl Outcome {
+    /// What came of this subject.
+    pub(crate) const fn of(verdict: &Verdict, subject: Subject) -> Self {
+        match (&verdict.finding, verdict.mark) {
+            (Finding::Accepted, Mark::Hardware) => Self::Accepted(subject),
+            (Finding::Accepted, Mark::Simulated | Mark::Either) => Self::Simulated(subject),
+            (Finding::Refused { .. }, mark) => Self::Refused(subject, mark),
         }
     }
 }
@@ -97,34 +117,44 @@ pub(crate) fn explain(outcome: Outcome) -> Explanation {
     match outcome {
         Outcome::Accepted(subject) => {
             let words = subject.tee().words();
-            let proves = proves(words, subject);
-            in_words(words, words.accepted, proves, Some(subject))
+            proven(words, words.accepted, subject)
         }
-        Outcome::Simulated(subject) => in_words(
+        Outcome::Simulated(subject) => nothing(
             subject.tee().words(),
             "SIMULATED: no hardware vouches for this machine. Whoever has the simulated vendor's key can make \
              such evidence: it proves NOTHING.",
-            Vec::new(),
-            None,
         ),
-        Outcome::Refused(tee) => {
-            let subject = match tee {
-                Tee::SevSnp => Subject::Job,
-                Tee::Tdx => Subject::Machine {
-                    tee,
-                    bound_to_job: true,
-                    bound_to_key: true,
-                },
-            };
-            let words = tee.words();
-            in_words(
-                words,
-                "It was refused: rely on nothing it says. Of evidence that passes, this would hold:",
-                proves(words, subject),
-                Some(subject),
-            )
+        Outcome::Refused(subject, mark) => {
+            let words = subject.tee().words();
+            match mark {
+                Mark::Hardware => proven(
+                    words,
+                    "It was refused: rely on nothing it says. Of evidence that passes, this would hold:",
+                    subject,
+                ),
+                Mark::Simulated => nothing(
+                    words,
+                    "It was refused: rely on nothing it says. Evidence that passes would be SIMULATED, and prove \
+                     NOTHING: by your trust file, no hardware vouches for it.",
+                ),
+                Mark::Either => proven(
+                    words,
+                    "It was refused, before it was known whose root would vouch for it: rely on nothing it says. And \
+                     some roots of your trust file are SIMULATED: evidence under them proves NOTHING. Of evidence \
+                     that passes under the vendor's own, this would hold:",
+                    subject,
+                ),
+            }
         }
     }
+}
+
+fn proven(words: &Words, standing: &'static str, subject: Subject) -> Explanation {
+    in_words(words, standing, proves(words, subject), Some(subject))
+}
+
+fn nothing(words: &Words, standing: &'static str) -> Explanation {
+    in_words(words, standing, Vec::new(), None)
 }
 
 fn in_words(
@@ -144,7 +174,7 @@ fn in_words(
 fn proves(words: &Words, subject: Subject) -> Vec<&'static str> {
     let mut proven = words.proven.to_vec();
     match subject {
-        Subject::Job => proven.extend(words.of_order),
+        Subject::Job(_) => proven.extend(words.of_order),
         Subject::Machine {
             tee: _,
             bound_to_job,
@@ -189,78 +219,4 @@ fn does_not(words: &Words, subject: Option<Subject>) -> Vec<&'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Outcome, Subject, Tee, explain};
-
-    #[test]
-    fn simulated_evidence_proves_nothing() {
-        let explained = explain(Outcome::Simulated(Subject::Job));
-        assert!(explained.proves.is_empty() && explained.standing.contains("NOTHING"));
-    }
-
-    #[test]
-    fn what_was_not_compared_is_not_proven() {
-        for (tee, init_data, report_data) in [
-            (Tee::SevSnp, "HOST_DATA", "REPORT_DATA"),
-            (Tee::Tdx, "MRCONFIGID", "REPORTDATA"),
-        ] {
-            for (bound_to_job, bound_to_key) in [(false, false), (true, false), (false, true)] {
-                let explained = explain(Outcome::Accepted(Subject::Machine {
-                    tee,
-                    bound_to_job,
-                    bound_to_key,
-                }));
-                let (proves, open) = (explained.proves.join(" "), explained.does_not.join(" "));
-                assert_eq!(proves.contains(init_data), bound_to_job);
-                assert_eq!(open.contains(init_data), !bound_to_job);
-                assert_eq!(proves.contains(report_data), bound_to_key);
-                assert_eq!(open.contains(report_data), !bound_to_key);
-            }
-        }
-        let explained = explain(Outcome::Accepted(Subject::Job));
-        assert!(!explained.does_not.join(" ").contains("by choice"));
-    }
-
-    #[test]
-    fn what_evidence_cannot_show_is_named_every_time() {
-        for outcome in [
-            Outcome::Accepted(Subject::Job),
-            Outcome::Accepted(TD),
-            Outcome::Simulated(Subject::Job),
-            Outcome::Refused(Tee::SevSnp),
-            Outcome::Refused(Tee::Tdx),
-        ] {
-            let explained = explain(outcome);
-            let open = explained.does_not.join(" ");
-            for word in ["Availability", "Location", "Physical", "Side channels"] {
-                assert!(open.contains(word), "{word}");
-            }
-            let attacks: Vec<&str> = explained.attacks.iter().map(|(name, _)| *name).collect();
-            let attacks = attacks.join(" ");
-            for name in ["Battering RAM", "TEE.fail", "WireTap", "BadRAM"] {
-                assert!(attacks.contains(name), "{name}");
-            }
-        }
-    }
-
-    const TD: Subject = Subject::Machine {
-        tee: Tee::Tdx,
-        bound_to_job: true,
-        bound_to_key: false,
-    };
-
-    #[test]
-    fn of_intels_machines_nothing_is_said_that_is_about_amds() {
-        for outcome in [Outcome::Accepted(TD), Outcome::Refused(Tee::Tdx)] {
-            let explained = explain(outcome);
-            let mut all = vec![explained.standing];
-            all.extend(explained.proves.iter().chain(&explained.does_not));
-            all.extend(explained.attacks.iter().map(|(_, what)| what));
-            let all = all.join(" ");
-            for word in ["AMD", "EPYC", "HOST_DATA", "REPORT_DATA", "alias check"] {
-                assert!(!all.contains(word), "{word}");
-            }
-            assert!(all.contains("Intel") && all.contains("TDX"));
-        }
-    }
-}
+mod tests;

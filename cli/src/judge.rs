@@ -49,8 +49,7 @@ pub(crate) fn judge(
             let source = format!("offer {:?}, signed by the provider on {day}", offer.service);
             let verdict = Verdict {
                 key: Some(attestation.author),
-                // Who would accept simulated evidence reads it everywhere.
-                mark: Mark::of(trust.accepts_simulated()),
+                mark: Mark::of_refused(&attestation.report, &refusal.checks, trust),
                 checks: refusal.checks,
                 finding: Finding::Refused {
                     meaning: refusal.meaning.to_owned(),
@@ -71,9 +70,9 @@ pub(crate) const fn not_sent(stage: Stage) -> &'static str {
     }
 }
 
-/// The problem a refusal is; nothing for an accepted machine. The evidence is
-/// kept at `path`.
-pub(crate) fn problem(verdict: &Verdict, meaning: &str, path: &Path) -> Option<Problem> {
+/// The problem a refusal is; nothing for an accepted machine. `kept` is where its
+/// evidence was kept, unless it is of a file that was given.
+pub(crate) fn problem(verdict: &Verdict, meaning: &str, kept: Option<&Path>) -> Option<Problem> {
     let Finding::Refused {
         meaning: why,
         advice,
@@ -83,6 +82,9 @@ pub(crate) fn problem(verdict: &Verdict, meaning: &str, path: &Path) -> Option<P
         return None;
     };
     let what = format!("{}{why}", verdict.mark.prefix());
-    let next = format!("{advice}. Evidence kept in {}", path.display());
+    let next = match kept {
+        Some(path) => format!("{advice}. Evidence kept in {}", path.display()),
+        None => advice.clone(),
+    };
     Some(Problem::new(Exit::Refused, what, meaning, next))
 }

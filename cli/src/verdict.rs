@@ -3,7 +3,8 @@
 
 mod groups;
 
-use job::{Check, PublicKey};
+use evidence::{Generation, Report, Root, RootClass};
+use job::{Check, PublicKey, Trust};
 
 /// What was found about one machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +24,11 @@ pub(crate) struct Verdict {
 pub(crate) enum Mark {
     /// The vendor's roots.
     Hardware,
-    /// Evidence made without hardware is accepted: every line says so.
+    /// A simulated root, and nothing is confidential: every line says so.
     Simulated,
+    /// Refused before a root was found, and some roots of the trust file are
+    /// simulated: every line says so, too.
+    Either,
 }
 
 /// Accepted, or why not.
@@ -64,17 +68,40 @@ impl Mark {
         }
     }
 
+    /// Of a report that was refused by these checks: that of the root it was held
+    /// against; before there was one, that of all roots that count.
+    pub(crate) fn of_refused(report: &[u8], checks: &[Check], trust: &Trust) -> Self {
+        let class = |root: &Root| root.class() == RootClass::Simulated;
+        // What names the root is the processor, if it came to that.
+        let reached = checks.iter().any(|check| check.name == "processor");
+        let report = reached.then(|| Report::parse(report).ok()).flatten();
+        let cpuid = report.and_then(|report| report.cpuid());
+        let generation = cpuid.and_then(|(family, model)| Generation::from_cpuid(family, model));
+        if let Some(root) = generation.and_then(|generation| trust.root(generation)) {
+            return Self::of(class(root));
+        }
+        let roots = Generation::ALL.iter().filter_map(|of| trust.root(*of));
+        let simulated: Vec<bool> = roots.map(class).collect();
+        match (simulated.contains(&true), simulated.contains(&false)) {
+            (true, true) => Self::Either,
+            (simulated, _) => Self::of(simulated),
+        }
+    }
+
     /// What every line about simulated evidence starts with.
     pub(crate) const fn prefix(self) -> &'static str {
         match self {
             Self::Hardware => "",
-            Self::Simulated => "simulated · ",
+            Self::Simulated | Self::Either => "simulated · ",
         }
     }
 
-    /// Whether nothing is confidential.
+    /// Whether nothing is confidential, or might not be.
     pub(crate) const fn is_simulated(self) -> bool {
-        matches!(self, Self::Simulated)
+        match self {
+            Self::Hardware => false,
+            Self::Simulated | Self::Either => true,
+        }
     }
 }
 

@@ -17,10 +17,11 @@ use job::{Accepted, Attestation, Timestamp, Trust};
 
 use crate::args;
 use crate::clock;
+use crate::collateral::item::Signer;
 use crate::collateral::{Effort, Shown, judged};
 use crate::context::Context;
-use crate::exit::{Exit, Problem, problem_of};
-use crate::explain::{Outcome, Subject, Tee, explain};
+use crate::exit::{Exit, Problem};
+use crate::explain::{Outcome, Subject, explain};
 use crate::judge::{self, Ordered, judge, not_sent};
 use crate::line::known::Known;
 use crate::line::{Line, ending};
@@ -35,31 +36,25 @@ use input::Alone;
 pub(crate) async fn verify(context: &Context<'_>, args: args::Verify) -> Result<()> {
     let trust = context.settings.trust()?;
     let words = args.explain;
-    let alone = args.evidence.as_deref().map(input::alone).transpose()?;
-    let tee = alone.as_ref().map_or(Tee::SevSnp, Alone::tee);
-    let verified = what_is_named(context, &trust, args, alone).await;
+    let Conclusion { outcome, refusal } = what_is_named(context, &trust, args).await?;
     if words {
-        let simulated = tee == Tee::SevSnp && trust.accepts_simulated();
-        let outcome = match &verified {
-            Ok(subject) if simulated => Some(Outcome::Simulated(*subject)),
-            Ok(subject) => Some(Outcome::Accepted(*subject)),
-            Err(error) if is_refusal(error) => Some(Outcome::Refused(tee)),
-            // Nothing was verified.
-            Err(_) => None,
-        };
-        if let Some(outcome) = outcome {
-            context.teller.tell(&News::Explained(explain(outcome)));
-        }
+        context.teller.tell(&News::Explained(explain(outcome)));
     }
-    verified.map(|_| ())
+    refusal.map_or(Ok(()), |refusal| Err(refusal.into()))
+}
+
+/// What came of verifying. What could not be verified has none.
+struct Conclusion {
+    outcome: Outcome,
+    /// How the command ends, unless the machine is accepted.
+    refusal: Option<Problem>,
 }
 
 async fn what_is_named(
     context: &Context<'_>,
     trust: &Trust,
     args: args::Verify,
-    alone: Option<Alone>,
-) -> Result<Subject> {
+) -> Result<Conclusion> {
     let args::Verify {
         job,
         attestation,
@@ -76,16 +71,17 @@ async fn what_is_named(
     } = args;
     let at = at.map(Timestamp::from_secs);
     let papers = order.as_deref().zip(offer.as_deref());
+    let alone = evidence.as_deref().map(input::alone).transpose()?;
     let alone = evidence.as_deref().zip(alone);
     match (attestation, alone, event, papers) {
         (Some(path), _, _, Some(papers)) => later::file(context, trust, &path, papers, at).await,
-        (_, Some((path, Alone::Report(report))), _, _) => {
+        (_, Some((_, Alone::Report(report))), _, _) => {
             if collateral.is_some() {
                 let what = "--collateral is Intel's, and this is a report of AMD SEV-SNP";
                 let next = "leave it out; AMD's is brought by `cdvm collateral import`";
                 return Err(Problem::usage(what, next).into());
             }
-            bare::verify(context, trust, path, &report, binding, at).await
+            bare::verify(context, trust, &report, binding, at).await
         }
         (_, Some((path, Alone::Quote(quoted))), _, _) => {
             let collateral = collateral.as_deref();
@@ -109,19 +105,20 @@ async fn job_machine(
     trust: &Trust,
     job: Option<&str>,
     timeout: Option<u64>,
-) -> Result<Subject> {
+) -> Result<Conclusion> {
     let state = context.settings.state()?;
     let kept = Kept::find(&state, job, context.settings.key.as_deref())?;
     if matches!(stage(&kept.dir), Stage::Started | Stage::Saved) {
         return later::again(context, trust, &kept).await;
     }
     let mut line = Line::resume(context, kept, timeout).await?;
-    machine(context, &mut line, trust).await?;
-    if stage(&line.kept.dir) == Stage::Committed {
+    let Decision { machine, outcome } = decision(context, &mut line, trust).await?;
+    let refusal = machine.err();
+    if refusal.is_none() && stage(&line.kept.dir) == Stage::Committed {
         let (_, text) = ending::where_it_stands(Stage::Committed, line.kept.order.id());
         context.teller.tell(&News::Hint { text });
     }
-    Ok(Subject::Job)
+    Ok(Conclusion { outcome, refusal })
 }
 
 /// A judgement, and the attestation with the certificate it was made with.
@@ -167,6 +164,12 @@ pub(crate) struct Machine {
     pub(crate) mark: Mark,
 }
 
+/// What was decided about a claim.
+struct Decision {
+    machine: Result<Machine, Problem>,
+    outcome: Outcome,
+}
+
 /// Waits for the machine of a job, verifies it and commits to it. Whoever comes
 /// back from here may send the data.
 ///
@@ -177,6 +180,12 @@ pub(crate) async fn machine(
     line: &mut Line,
     trust: &Trust,
 ) -> Result<Machine> {
+    let decision = decision(context, line, trust).await?;
+    Ok(decision.machine?)
+}
+
+/// As [`machine`]; a refusal is no error yet.
+async fn decision(context: &Context<'_>, line: &mut Line, trust: &Trust) -> Result<Decision> {
     // What was verified before is verified again: the trust file may be another.
     let mut kept = kept_claim(&line.kept)?;
     let mut refusal = None;
@@ -185,24 +194,19 @@ pub(crate) async fn machine(
             Some(attestation) => attestation,
             None => match claim(context, line).await {
                 Ok(attestation) => attestation,
-                Err(error) => return Err(refusal.unwrap_or(error)),
+                Err(error) => return refusal.ok_or(error),
             },
         };
-        match decide(context, &line.kept, trust, &attestation).await {
-            // Everybody can see a public order and answer it: that must not be
-            // enough to end it.
-            Err(error) if line.kept.route == Route::Public && is_refusal(&error) => {
-                let text = "anybody can answer a public order; waiting for another machine".into();
-                context.teller.tell(&News::Warning { text });
-                refusal = Some(error);
-            }
-            decided => return decided,
+        let decided = decide(context, &line.kept, trust, &attestation).await?;
+        if decided.machine.is_ok() || line.kept.route != Route::Public {
+            return Ok(decided);
         }
+        // Everybody can see a public order and answer it: that must not be enough to
+        // end it.
+        let text = "anybody can answer a public order; waiting for another machine".into();
+        context.teller.tell(&News::Warning { text });
+        refusal = Some(decided);
     }
-}
-
-fn is_refusal(error: &anyhow::Error) -> bool {
-    problem_of(error).exit == Exit::Refused
 }
 
 /// The evidence that is kept of a job, unless it is of another machine than the
@@ -222,7 +226,7 @@ async fn decide(
     kept: &Kept,
     trust: &Trust,
     attestation: &Attestation,
-) -> Result<Machine> {
+) -> Result<Decision> {
     let key = attestation.author;
     context.teller.tell(&News::Machine { key });
     let now = clock::now();
@@ -243,23 +247,37 @@ async fn decide(
     let evidence = Evidence::new(&attestation, &verdict, now);
     let path = evidence.keep(&kept.dir, Committed::read(&kept.dir)?)?;
     let meaning = not_sent(stage(&kept.dir));
-    let (mark, refusal) = (verdict.mark, judge::problem(&verdict, meaning, &path));
+    let refusal = judge::problem(&verdict, meaning, Some(&path));
+    let (mark, subject) = (verdict.mark, Subject::Job(signer(&attestation.report)));
+    let outcome = Outcome::of(&verdict, subject);
     context.teller.tell(&News::Judged {
         verdict: Box::new(verdict),
         as_of: None,
     });
     if let Some(refusal) = refusal {
-        return Err(refusal.into());
+        let machine = Err(refusal);
+        return Ok(Decision { machine, outcome });
     }
     let accepted = accepted.context("failed to decide about the machine")?;
-    match Committed::make(&kept.dir, &accepted)? {
-        Commitment::Made(committed) => Ok(Machine { committed, mark }),
+    Ok(match Committed::make(&kept.dir, &accepted)? {
+        Commitment::Made(committed) => Decision {
+            machine: Ok(Machine { committed, mark }),
+            outcome,
+        },
         Commitment::AnotherFirst(first) => {
             let first = first.key();
             context.teller.tell(&News::AnotherMachine { key, first });
-            Err(another_machine(meaning).into())
+            Decision {
+                machine: Err(another_machine(meaning)),
+                outcome: Outcome::Refused(subject, mark),
+            }
         }
-    }
+    })
+}
+
+/// The kind of key that this report says signed it.
+fn signer(report: &[u8]) -> Signer {
+    evidence::Report::parse(report).map_or(Signer::Vcek, |report| Signer::of(&report))
 }
 
 /// Waits for somebody who claims to be the machine.

@@ -3,7 +3,7 @@
 //! needs says `subject.rs`.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use evidence::{Certificate, Generation, RevocationList, Root, Tcb};
+use evidence::{Certificate, Generation, Report, RevocationList, Root, Tcb};
 use job::{Timestamp, Trust};
 
 #[cfg(feature = "tdx")]
@@ -56,6 +56,16 @@ pub(crate) enum Unfit {
 impl Signer {
     /// Both of them.
     pub(crate) const ALL: [Self; 2] = [Self::Vcek, Self::Vlek];
+
+    /// Who this report says signed it; nothing of it is verified. It says so of the
+    /// chip's key unless it names the other.
+    pub(crate) fn of(report: &Report) -> Self {
+        use evidence::Signer::{Nobody, Unknown, Vcek, Vlek};
+        match report.key_info().signer() {
+            Vlek => Self::Vlek,
+            Vcek | Nobody | Unknown(_) => Self::Vcek,
+        }
+    }
 
     /// As the key server's addresses have it.
     pub(crate) const fn name(self) -> &'static str {

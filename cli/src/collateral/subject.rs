@@ -32,11 +32,7 @@ impl Subject {
 
     /// Who this report says signed it.
     pub(super) fn signer(&self) -> Signer {
-        use evidence::Signer::{Nobody, Unknown, Vcek, Vlek};
-        match self.report.key_info().signer() {
-            Vlek => Signer::Vlek,
-            Vcek | Nobody | Unknown(_) => Signer::Vcek,
-        }
+        Signer::of(&self.report)
     }
 
     /// The certificate of the key that signed.

@@ -79,7 +79,7 @@ fn world() -> &'static World {
 }
 
 /// A trust file with the simulated root, and a revocation list this many days old.
-pub(super) fn trust(list: Option<u64>) -> Trust {
+pub(crate) fn trust(list: Option<u64>) -> Trust {
     let list = list.map_or_else(String::new, |days| {
         let list = BASE64.encode(made(days));
         format!(
@@ -124,7 +124,7 @@ fn pem(ders: &[&[u8]]) -> Vec<u8> {
 }
 
 /// Evidence by a chip's own key, which brought no certificate.
-pub(super) fn by_chip() -> Evidence {
+pub(crate) fn by_chip() -> Evidence {
     let chip = &world().chip;
     Evidence {
         report: Fields::new(chip).sign(chip).unwrap(),

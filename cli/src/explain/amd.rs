@@ -2,16 +2,15 @@
 
 use super::Words;
 
-pub(super) const WORDS: Words = Words {
+/// Evidence that the chip's own key signed (VCEK).
+pub(super) const BY_CHIP: Words = Words {
     accepted: "Every check held. If AMD's processors and firmware do what AMD says, this is proven:",
     proven: &[
         "A genuine AMD processor signed it: the key's certificate leads to AMD's root, compiled in here, and AMD had \
          not revoked what is above it on the day of the revocation list shown.",
-        "The firmware is at least what your trust file asks for, and cannot be rolled back below that.",
-        "The machine's memory was encrypted and debugging by the host was off when it started; both cannot be changed \
-         while it runs, and nobody may migrate it.",
-        "It started as one of the guest releases of your trust file: firmware, kernel, command line and, through the \
-         root hash there, the root file system.",
+        FIRMWARE,
+        MEMORY,
+        RELEASE,
     ],
     of_order: &[
         "It was started for your order, with exactly the rules, agent, workload and terms shown: another order, \
@@ -34,6 +33,37 @@ pub(super) const WORDS: Words = Words {
          firmware can be forged, and no floor excludes it.",
     attacks: &ATTACKS,
 };
+
+/// Evidence that a key signed which AMD lent to a cloud provider (VLEK). AMD derives
+/// it from the provider's own seed, and hands it out sealed to each chip (Linux,
+/// `sev-guest.rst`, 2.7; AMD 56860, SNP_VLEK_LOAD).
+pub(super) const BY_PROVIDER: Words = Words {
+    proven: &[
+        "A key that AMD lent to a cloud provider (VLEK) signed it: its certificate leads to AMD's root, compiled in \
+         here, and AMD had revoked neither it nor what is above it on the day of the revocation list shown. AMD says \
+         that only genuine processors get such a key.",
+        FIRMWARE,
+        MEMORY,
+        RELEASE,
+    ],
+    left_open: &[
+        "Which chip signed: the key is for all of a provider's chips. No certificate vouches for the chip id, and two \
+         reports under this key may come from two machines.",
+        "That every other chip of the provider is sound: who gets this key out of one of them signs for all, also for \
+         machines that never were.",
+        "Whose provider's key it is: the name in its certificate is not compared with anything.",
+    ],
+    ..BY_CHIP
+};
+
+const FIRMWARE: &str =
+    "The firmware is at least what your trust file asks for, and cannot be rolled back below that.";
+
+const MEMORY: &str = "The machine's memory was encrypted and debugging by the host was off when it started; both cannot be changed \
+     while it runs, and nobody may migrate it.";
+
+const RELEASE: &str = "It started as one of the guest releases of your trust file: firmware, kernel, command line and, through the \
+     root hash there, the root file system.";
 
 /// Published attacks by who holds the machine. Evidence looks the same before,
 /// during and after them.

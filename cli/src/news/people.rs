@@ -164,7 +164,7 @@ fn judged(verdict: &Verdict, as_of: Option<Timestamp>, detail: Detail) -> Vec<Ro
         rows.push(Row::Plain(format!("  {prefix}verified as on {as_of}")));
     }
     match (&verdict.finding, verdict.mark) {
-        (Finding::Accepted, Mark::Simulated) => rows.push(Row::Plain(format!(
+        (Finding::Accepted, Mark::Simulated | Mark::Either) => rows.push(Row::Plain(format!(
             "  ! {prefix}no hardware vouches for this machine: NOTHING is confidential"
         ))),
         (Finding::Accepted, Mark::Hardware) | (Finding::Refused { .. }, _) => {}

@@ -69,7 +69,7 @@ const GROUPS: [Group; 8] = [
     Group {
         title: |mark| match mark {
             Mark::Hardware => "signed by AMD hardware",
-            Mark::Simulated => "signed by a SIMULATED vendor",
+            Mark::Simulated | Mark::Either => "signed by a SIMULATED vendor",
         },
         members: &[
             "report version",
@@ -87,8 +87,12 @@ const GROUPS: [Group; 8] = [
         ],
         detail: |seen| {
             let (processor, kind) = (seen.get("processor"), seen.get("signing key's kind"));
-            let chip = short_hex(seen.get("chip"));
-            (format!("{processor}, {kind} of chip {chip}"), String::new())
+            let signer = match kind {
+                // It is for all of a provider's chips.
+                "VLEK" => "VLEK, of no certain chip".to_owned(),
+                kind => format!("{kind} of chip {}", short_hex(seen.get("chip"))),
+            };
+            (format!("{processor}, {signer}"), String::new())
         },
     },
     Group {

@@ -1,8 +1,10 @@
 //! Verdicts for tests, and what people read of them.
 
-use job::{Check, PublicKey};
+use job::{Check, PublicKey, Simulated, Trust};
+use simvendor::{Fields, Generation, Vendor};
 
 use super::{Finding, Mark, Verdict, in_full, summary};
+use crate::collateral::tests::{by_chip, trust};
 
 /// A verdict as `job::accept` gives it; made up, and so is every value.
 pub(crate) fn accepted(mark: Mark) -> Verdict {
@@ -136,4 +138,70 @@ fn a_check_this_table_does_not_know_is_shown() {
         .push(Check::new("moon phase", "full", "full"));
     let last = summary(&verdict).pop().unwrap();
     assert!(last.contains("also checked") && last.contains("moon phase"));
+}
+
+#[test]
+fn a_providers_key_is_of_no_certain_chip() {
+    let mut verdict = accepted(Mark::Hardware);
+    let mut checks = verdict.checks.iter_mut();
+    let kind = checks.find(|check| check.name == "signing key's kind");
+    kind.unwrap().seen = "VLEK".into();
+    let lines = summary(&verdict);
+    assert!(
+        lines[0].contains("Milan, VLEK, of no certain chip"),
+        "{lines:#?}"
+    );
+    assert!(!lines[0].contains("3f0a"));
+}
+
+#[test]
+fn a_refusal_is_marked_by_the_root_it_was_held_against() {
+    let vendor = Vendor::generate(Generation::Milan, 1_795_000_000).unwrap();
+    let chip = vendor.chip(&simvendor::ChipSpec::new(Generation::Milan, 1_795_000_000));
+    let chip = chip.unwrap();
+    let milan = Fields::new(&chip).sign(&chip).unwrap();
+    // Genoa's root is simulated.
+    let (genoa, simulated) = (by_chip().report, trust(None));
+    let built_in = Trust::built_in().unwrap();
+    let mixed = mixed();
+    let processor = [Check::new("processor", "one", "one")];
+    let before = [Check::new("report version", "3", "2")];
+    for (report, checks, trust, mark) in [
+        (&milan, &processor, &mixed, Mark::Hardware),
+        (&genoa, &processor, &mixed, Mark::Simulated),
+        // No root was found: none for this processor, or not yet.
+        (&milan, &processor, &simulated, Mark::Simulated),
+        (&milan, &before, &mixed, Mark::Either),
+        (&genoa, &before, &mixed, Mark::Either),
+        (&genoa, &before, &simulated, Mark::Simulated),
+        (&genoa, &before, &built_in, Mark::Hardware),
+        (&b"no report".to_vec(), &processor, &mixed, Mark::Either),
+    ] {
+        assert_eq!(Mark::of_refused(report, checks, trust), mark);
+    }
+    assert!(Mark::Either.is_simulated() && Mark::Simulated.is_simulated());
+}
+
+/// A trust file with the vendor's root of Milan, and a simulated one of Genoa.
+fn mixed() -> Trust {
+    use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+    let vendors = Trust::built_in().unwrap();
+    let milan = vendors.root(evidence::Generation::Milan).unwrap();
+    let simulated = trust(None);
+    let genoa = simulated.root(evidence::Generation::Genoa).unwrap();
+    let entry = |class: &str, generation: &str, root: &evidence::Root| {
+        let (ark, ask) = (root.ark().der(), root.ask().der());
+        format!(
+            "[[roots]]\nclass = \"{class}\"\ngeneration = \"{generation}\"\nark = \"{}\"\n\
+             ask = \"{}\"\nsource = \"test\"\n",
+            BASE64.encode(ark),
+            BASE64.encode(ask)
+        )
+    };
+    let text = format!(
+        "version = 1\nrevocation_max_age_days = 30\n{}{}",
+        entry("vendor", "milan", milan),
+        entry("simulated", "genoa", genoa)
+    );
+    Trust::parse(&text, Simulated::Accepted).unwrap()
 }

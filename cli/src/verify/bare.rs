@@ -1,17 +1,17 @@
 //! A report of SEV-SNP alone, without order and offer: what any machine's
 //! evidence must say by the trust file.
 
-use std::path::Path;
-
 use anyhow::{Context as _, Result};
 use evidence::{Evidence, RootClass};
 use job::{Digest, Size, Timestamp, Trust};
 
+use super::Conclusion;
 use super::binding::{Wanted, unbound};
 use super::input::Bare;
 use super::later::conclude;
 use crate::args;
 use crate::clock;
+use crate::collateral::item::Signer;
 use crate::collateral::{Effort, Shown, judged};
 use crate::context::Context;
 use crate::explain::{Subject, Tee};
@@ -21,11 +21,10 @@ use crate::verdict::{Finding, Mark, Verdict};
 pub(super) async fn verify(
     context: &Context<'_>,
     trust: &Trust,
-    path: &Path,
     shown: &Bare,
     binding: args::Binding,
     at: Option<Timestamp>,
-) -> Result<Subject> {
+) -> Result<Conclusion> {
     let args::Binding {
         host_data,
         report_data,
@@ -58,20 +57,12 @@ pub(super) async fn verify(
     let (verdict, (), _) = judged(context, shown, trust, now, Effort::Fetch, judge).await;
     let (job, key) = (host_data.is_compared(), report_data.is_compared());
     let subject = Subject::Machine {
-        tee: Tee::SevSnp,
+        tee: Tee::SevSnp(Signer::of(&parsed)),
         bound_to_job: job,
         bound_to_key: key,
     };
     let unbound = unbound([("HOST_DATA", job), ("REPORT_DATA", key)]);
-    conclude(
-        context,
-        verdict,
-        at,
-        "Nothing was sent",
-        path,
-        subject,
-        unbound,
-    )
+    Ok(conclude(context, verdict, at, subject, unbound))
 }
 
 /// What a report is bound to.
@@ -117,7 +108,7 @@ fn judge(
         }
         Err(rejection) => Verdict {
             key: None,
-            mark: Mark::of(trust.accepts_simulated()),
+            mark: Mark::of_refused(report, &rejection.checks, trust),
             checks: rejection.checks,
             finding: Finding::refused(
                 "the evidence does not prove what your trust file asks for",

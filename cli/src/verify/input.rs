@@ -14,7 +14,6 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::exit::{Exit, Problem};
-use crate::explain::Tee;
 use crate::files;
 use crate::state::records::Evidence;
 
@@ -57,16 +56,6 @@ pub(crate) enum Alone {
     Report(Bare),
     /// Of TDX.
     Quote(Quoted),
-}
-
-impl Alone {
-    /// Whose evidence it is.
-    pub(super) const fn tee(&self) -> Tee {
-        match self {
-            Self::Report(_) => Tee::SevSnp,
-            Self::Quote(_) => Tee::Tdx,
-        }
-    }
 }
 
 /// Evidence alone: a report's 1184 bytes, a quote, or the guest components' JSON

@@ -6,12 +6,12 @@ use std::path::Path;
 use anyhow::Result;
 use job::{Attestation, Timestamp, Trust};
 
-use super::examine;
 use super::input::{self, Author, readable};
+use super::{Conclusion, examine, signer};
 use crate::clock;
 use crate::collateral::Effort;
 use crate::context::Context;
-use crate::explain::Subject;
+use crate::explain::{Outcome, Subject};
 use crate::judge::{self, Ordered, not_sent};
 use crate::news::News;
 use crate::state::records::Evidence;
@@ -24,25 +24,19 @@ pub(super) type Papers<'p> = (&'p Path, &'p Path);
 
 /// A machine that has the data already is verified as on the day it was: jobs
 /// end, and so do the dates in a trust file.
-pub(super) async fn again(context: &Context<'_>, trust: &Trust, kept: &Kept) -> Result<Subject> {
+pub(super) async fn again(context: &Context<'_>, trust: &Trust, kept: &Kept) -> Result<Conclusion> {
     let Some(evidence) = Evidence::of_job(&kept.dir)? else {
         anyhow::bail!("no evidence is kept in {}", kept.dir.display());
     };
     let attestation = evidence.attestation()?;
     let (at, ordered) = (evidence.at, kept.ordered());
     let examined = examine(context, &attestation, ordered, trust, at, Effort::Fetch).await;
-    let path = kept.dir.join(Evidence::FILE);
     told(context, &examined.verdict);
     let meaning = not_sent(stage(&kept.dir));
-    conclude(
-        context,
-        examined.verdict,
-        Some(at),
-        meaning,
-        &path,
-        Subject::Job,
-        None,
-    )
+    let subject = Subject::Job(signer(&attestation.report));
+    let (verdict, path) = (examined.verdict, kept.dir.join(Evidence::FILE));
+    let problem = judge::problem(&verdict, meaning, Some(&path));
+    Ok(concluded(context, verdict, Some(at), problem, subject))
 }
 
 /// Verifies evidence as it is kept of a job, now or as at another time.
@@ -52,9 +46,9 @@ pub(super) async fn file(
     path: &Path,
     papers: Papers<'_>,
     at: Option<Timestamp>,
-) -> Result<Subject> {
+) -> Result<Conclusion> {
     let attestation = readable(path, || Evidence::read(path)?.attestation())?;
-    held_against(context, trust, path, &attestation, papers, at).await
+    held_against(context, trust, &attestation, papers, at).await
 }
 
 /// Verifies evidence as an event brought it. Without order and offer, those of
@@ -65,7 +59,7 @@ pub(super) async fn event(
     path: &Path,
     papers: Option<Papers<'_>>,
     at: Option<Timestamp>,
-) -> Result<Subject> {
+) -> Result<Conclusion> {
     let key = context.settings.key.as_deref();
     let keys = key.map(keys::read).transpose()?;
     let heard = input::event(path, keys.as_ref())?;
@@ -77,7 +71,7 @@ pub(super) async fn event(
     }
     let attestation = heard.attestation;
     if let Some(papers) = papers {
-        return held_against(context, trust, path, &attestation, papers, at).await;
+        return held_against(context, trust, &attestation, papers, at).await;
     }
     let dir = context.settings.state()?.join(attestation.job.to_string());
     let (order, offer) = (dir.join("order.json"), dir.join("offer.json"));
@@ -86,17 +80,16 @@ pub(super) async fn event(
         let next = "name it, and the offer: --order FILE --offer FILE";
         return Err(Problem::usage(what, next).into());
     }
-    held_against(context, trust, path, &attestation, (&order, &offer), at).await
+    held_against(context, trust, &attestation, (&order, &offer), at).await
 }
 
 async fn held_against(
     context: &Context<'_>,
     trust: &Trust,
-    path: &Path,
     attestation: &Attestation,
     (order, offer): Papers<'_>,
     at: Option<Timestamp>,
-) -> Result<Subject> {
+) -> Result<Conclusion> {
     let order = readable(order, || read_order(order))?;
     let (offer, offered_at) = readable(offer, || read_offer(offer))?;
     let ordered = Ordered {
@@ -107,16 +100,8 @@ async fn held_against(
     let now = at.unwrap_or_else(clock::now);
     let examined = examine(context, attestation, ordered, trust, now, Effort::Fetch).await;
     told(context, &examined.verdict);
-    let meaning = "Nothing was sent";
-    conclude(
-        context,
-        examined.verdict,
-        at,
-        meaning,
-        path,
-        Subject::Job,
-        None,
-    )
+    let subject = Subject::Job(signer(&attestation.report));
+    Ok(conclude(context, examined.verdict, at, subject, None))
 }
 
 fn told(context: &Context<'_>, verdict: &Verdict) {
@@ -125,21 +110,31 @@ fn told(context: &Context<'_>, verdict: &Verdict) {
     }
 }
 
-/// Tells a verdict, and what it leaves open. A refusal is an error.
+/// Tells a verdict about a file, and what it leaves open.
 pub(super) fn conclude(
     context: &Context<'_>,
     verdict: Verdict,
     as_of: Option<Timestamp>,
-    meaning: &str,
-    path: &Path,
     subject: Subject,
     open: Option<News>,
-) -> Result<Subject> {
-    let problem = judge::problem(&verdict, meaning, path);
-    let verdict = Box::new(verdict);
-    context.teller.tell(&News::Judged { verdict, as_of });
-    if let (None, Some(open)) = (&problem, open) {
+) -> Conclusion {
+    let problem = judge::problem(&verdict, "Nothing was sent", None);
+    let conclusion = concluded(context, verdict, as_of, problem, subject);
+    if let (None, Some(open)) = (&conclusion.refusal, open) {
         context.teller.tell(&open);
     }
-    problem.map_or(Ok(subject), |problem| Err(problem.into()))
+    conclusion
+}
+
+fn concluded(
+    context: &Context<'_>,
+    verdict: Verdict,
+    as_of: Option<Timestamp>,
+    refusal: Option<Problem>,
+    subject: Subject,
+) -> Conclusion {
+    let outcome = Outcome::of(&verdict, subject);
+    let verdict = Box::new(verdict);
+    context.teller.tell(&News::Judged { verdict, as_of });
+    Conclusion { outcome, refusal }
 }

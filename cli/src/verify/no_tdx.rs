@@ -5,11 +5,11 @@ use std::path::Path;
 use anyhow::Result;
 use job::{Timestamp, Trust};
 
+use super::Conclusion;
 use super::input::Quoted;
 use crate::args;
 use crate::context::Context;
 use crate::exit::{Exit, Problem};
-use crate::explain::Subject;
 
 /// Says that it cannot.
 #[expect(
@@ -24,7 +24,7 @@ pub(super) async fn verify(
     _: args::Binding,
     _: Option<&Path>,
     _: Option<Timestamp>,
-) -> Result<Subject> {
+) -> Result<Conclusion> {
     Err(without_tdx(path).into())
 }
 

@@ -11,6 +11,7 @@ use evidence::RootClass;
 use evidence::tdx::{self, ConfigId, Evidence, Quote, Reason, Rejection, Root, Verified};
 use job::{Check, TdxRules, Timestamp, Trust};
 
+use super::Conclusion;
 use super::binding::{Wanted, digits, unbound};
 use super::input::{EventLog, Quoted, readable};
 use super::later::conclude;
@@ -37,7 +38,7 @@ pub(super) async fn verify(
     binding: args::Binding,
     given: Option<&Path>,
     at: Option<Timestamp>,
-) -> Result<Subject> {
+) -> Result<Conclusion> {
     let args::Binding {
         host_data,
         report_data,
@@ -88,8 +89,7 @@ pub(super) async fn verify(
         bound_to_key: key,
     };
     let unbound = unbound([("MRCONFIGID", job), ("REPORTDATA", key)]);
-    let meaning = "Nothing was sent";
-    conclude(context, verdict, at, meaning, path, subject, unbound)
+    Ok(conclude(context, verdict, at, subject, unbound))
 }
 
 /// Intel's collateral for a quote's platform: the file that was given, and else what

@@ -7,15 +7,15 @@ use crate::key_server::{Answer, KeyServer};
 use crate::world::{Cdvm, World};
 
 const VCEK: &[u8] = include_bytes!("../../../evidence/tests/vectors/milan-vcek.der");
-const REPORT: &str = include_str!("../../../evidence/tests/vectors/milan-v2-report.hex");
-const ARK: &[u8] = include_bytes!("../../../evidence/roots/milan.ark.der");
-const ASK: &[u8] = include_bytes!("../../../evidence/roots/milan.ask.der");
+pub(crate) const REPORT: &str = include_str!("../../../evidence/tests/vectors/milan-v2-report.hex");
+pub(crate) const ARK: &[u8] = include_bytes!("../../../evidence/roots/milan.ark.der");
+pub(crate) const ASK: &[u8] = include_bytes!("../../../evidence/roots/milan.ask.der");
 
 const ANY: [&str; 4] = ["--host-data", "any", "--report-data", "any"];
 
 /// The report of a real chip, made one of version 3, which says that it is
 /// Milan's: what was signed is changed, so nothing makes it pass.
-fn report() -> Vec<u8> {
+pub(crate) fn report() -> Vec<u8> {
     let mut report = hex::decode(REPORT.trim()).unwrap();
     report[0] = 3;
     (report[0x188], report[0x189], report[0x18a]) = (0x19, 0x01, 0x01);
@@ -194,7 +194,7 @@ async fn nothing_is_asked_for_a_simulated_machine() {
 
 /// Evidence by a provider's key of the SIMULATED vendor, as the guest components
 /// print it; the intermediate above that key.
-fn by_provider() -> (String, Vec<u8>) {
+pub(crate) fn by_provider() -> (String, Vec<u8>) {
     let (vendor, _) = crate::world::machine();
     let now = crate::world::now().as_secs();
     let provider = vendor.provider(now).unwrap();

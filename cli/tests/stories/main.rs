@@ -7,6 +7,7 @@
 
 mod blossom;
 mod collateral;
+mod explain;
 mod failures;
 mod happy;
 #[expect(

@@ -8,7 +8,7 @@ use crate::parties::{Guest, Provider};
 use crate::world::{World, machine, now};
 
 /// An order that is kept, and an honest guest for it.
-async fn ordered(world: &World) -> (Order, Guest) {
+pub(crate) async fn ordered(world: &World) -> (Order, Guest) {
     let mut provider = Provider::of(world).await;
     world
         .cdvm(&["request", "analyse"])

@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn what_evidence_means_fits_a_terminal() {
         let open = Subject::Machine {
-            tee: Tee::SevSnp,
+            tee: Tee::SevSnp(Signer::Vcek),
             bound_to_job: false,
             bound_to_key: true,
         };
