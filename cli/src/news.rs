@@ -63,9 +63,10 @@ pub(crate) enum News {
     },
     /// What the evidence did not bring, and where it came from.
     Collateral(Box<Used>),
-    /// Intel's collateral for a quote, and where it came from.
+    /// So many parts of Intel's collateral for a quote do not verify, so that nobody
+    /// knows their age. What that means, the verdict says.
     #[cfg(feature = "tdx")]
-    IntelCollateral { from: From },
+    IntelUndated { undated: usize, from: From },
     /// What the evidence did not bring, and is not to be had.
     Missing(Box<Missing>),
     /// Collateral was written to one file.

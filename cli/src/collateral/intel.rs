@@ -173,6 +173,49 @@ pub(super) fn collateral(parts: [&[u8]; 4]) -> Result<Collateral, PartError> {
     ))
 }
 
+/// The parts of collateral that came in one file: what each says itself to be, and
+/// when it was made; nothing of one that does not verify at `now`. `pck_crl_issuers`
+/// are the certificates of who signed the list of keys, PEM.
+pub(crate) fn dated(
+    collateral: &Collateral,
+    pck_crl_issuers: &str,
+    now: Timestamp,
+) -> [Option<(Intels, Timestamp)>; 4] {
+    let Collateral {
+        tcb_info,
+        tcb_info_signature,
+        tcb_info_issuer_chain,
+        qe_identity,
+        qe_identity_signature,
+        qe_identity_issuer_chain,
+        root_ca_crl,
+        pck_crl,
+    } = collateral.clone();
+    let verified = |part: Part| part.verify(&Root::intel().ok()?, now).ok();
+    let tcb_info = verified(Part::TcbInfo(SignedText {
+        text: tcb_info,
+        signature: tcb_info_signature,
+        issuer_chain: tcb_info_issuer_chain,
+    }));
+    let qe_identity = verified(Part::QeIdentity(SignedText {
+        text: qe_identity,
+        signature: qe_identity_signature,
+        issuer_chain: qe_identity_issuer_chain,
+    }));
+    let root_ca_crl = verified(Part::RootCaCrl(root_ca_crl));
+    let pck_crl = verified(Part::PckCrl {
+        der: pck_crl,
+        issuer_chain: pck_crl_issuers.to_owned(),
+    });
+    let made = |part: Intels, claims: PartClaims| (part, claims.made_at);
+    [
+        tcb_info.and_then(|claims| Some(made(Intels::TcbInfo(claims.fmspc?), claims))),
+        qe_identity.map(|claims| made(Intels::QeIdentity, claims)),
+        root_ca_crl.map(|claims| made(Intels::RootCaCrl, claims)),
+        pck_crl.and_then(|claims| Some(made(Intels::PckCrl(claims.authority?), claims))),
+    ]
+}
+
 fn signed(bytes: &[u8]) -> Result<SignedText, PartError> {
     let (chain, body) = split(bytes)?;
     SignedText::from_answer(body, chain)

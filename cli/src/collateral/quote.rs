@@ -1,14 +1,25 @@
 //! Intel's collateral for a quote: its four parts, each as it is kept while it is
-//! good, and else fetched. The quote is judged with all of them, once.
+//! good, and else fetched; or all of them in a file that was given. The quote is
+//! judged with all of them, once.
 
-use evidence::tdx::{Collateral, Platform};
+use std::path::Path;
+
+use anyhow::Result;
+use evidence::tdx::{COLLATERAL_MAX, Collateral, Platform};
 use job::{Timestamp, Trust};
+use serde::Deserialize;
 
 use super::fetch::Fetcher;
 use super::intel::{self, Intels};
 use super::item::Item;
-use super::{Effort, Missing};
+use super::{Effort, From, Missing, Used};
 use crate::context::Context;
+use crate::files;
+use crate::news::News;
+use crate::verify::input::readable;
+
+/// Longest file of collateral we read; `evidence::tdx::Collateral` says the same.
+const MAX_COLLATERAL: u64 = COLLATERAL_MAX as u64;
 
 /// The collateral for this platform. A part that is kept is good as long as it is
 /// not replaced and at most `max_age_secs` old; the root's list, made once a year,
@@ -30,6 +41,38 @@ pub(crate) async fn collateral(
         now,
     };
     brought(fetcher, trust, platform, max_age_secs).await
+}
+
+/// The collateral in a file, and a word about the age of each part.
+///
+/// # Errors
+/// When the file is none.
+pub(crate) fn given(context: &Context<'_>, path: &Path, now: Timestamp) -> Result<Collateral> {
+    let (collateral, issuers) = readable(path, || {
+        let text = files::read(path, MAX_COLLATERAL)?;
+        let collateral = Collateral::from_json(&text)?;
+        let Issuers {
+            pck_crl_issuer_chain,
+        } = serde_json::from_slice(&text)?;
+        Ok((collateral, pck_crl_issuer_chain))
+    })?;
+    let parts = intel::dated(&collateral, &issuers, now);
+    let undated = parts.iter().filter(|part| part.is_none()).count();
+    let from = From::Bundle(path.to_owned());
+    for (part, made_at) in parts.into_iter().flatten() {
+        let used = Used::new(Item::Intel(part), from.clone(), Some(made_at), now);
+        context.teller.tell(&News::Collateral(Box::new(used)));
+    }
+    if undated > 0 {
+        context.teller.tell(&News::IntelUndated { undated, from });
+    }
+    Ok(collateral)
+}
+
+/// What the verifier of quotes does not need: a quote brings these itself.
+#[derive(Deserialize)]
+struct Issuers {
+    pck_crl_issuer_chain: String,
 }
 
 pub(super) async fn brought(

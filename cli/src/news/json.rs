@@ -50,10 +50,7 @@ pub(crate) fn objects(news: &News) -> Vec<Value> {
         } => json!({"event": "waiting", "server": server, "seconds": seconds, "why": why}),
         News::Collateral(used) => collateral(used),
         #[cfg(feature = "tdx")]
-        News::IntelCollateral { from } => {
-            let (from, place) = whence(from);
-            json!({"event": "collateral", "item": "intel", "from": from, "place": place})
-        }
+        News::IntelUndated { undated, from } => intel_undated(*undated, from),
         News::Missing(missing) => {
             let Missing { item, why, next } = &**missing;
             let object = json!({"event": "missing", "why": why, "next": next});
@@ -122,6 +119,15 @@ fn collateral(used: &Used) -> Value {
         "age_seconds": age,
     });
     with_item(Some(item), object)
+}
+
+#[cfg(feature = "tdx")]
+fn intel_undated(parts: usize, from: &From) -> Value {
+    let (from, place) = whence(from);
+    json!({
+        "event": "collateral", "item": "intel", "undated": parts, "from": from, "place": place,
+        "made_at": null, "age_seconds": null,
+    })
 }
 
 /// What it came from, and which one.

@@ -52,7 +52,9 @@ pub(crate) fn rows(news: &News, detail: Detail) -> Vec<Row> {
         } => waiting(server, *seconds, why),
         News::Collateral(used) => timed("collateral", collateral::used(used)),
         #[cfg(feature = "tdx")]
-        News::IntelCollateral { from } => timed("collateral", collateral::intels(from)),
+        News::IntelUndated { undated, from } => {
+            timed("collateral", collateral::undated(*undated, from))
+        }
         News::Missing(missing) => Row::Plain(label("collateral", &collateral::missing(missing))),
         News::Exported { items, bytes, path } => {
             timed("collateral", collateral::exported(*items, *bytes, path))

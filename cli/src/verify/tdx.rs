@@ -17,17 +17,13 @@ use super::input::{EventLog, Quoted, readable};
 use super::later::conclude;
 use crate::args;
 use crate::clock;
-use crate::collateral::{From, Missing, quote};
+use crate::collateral::{Missing, quote};
 use crate::context::Context;
 use crate::exit::Problem;
 use crate::explain::{Subject, Tee};
-use crate::files;
 use crate::news::News;
 use crate::verdict::{Finding, Mark, Verdict};
 use expected::{Image, expected, images};
-
-/// Longest collateral we read; `evidence::tdx::Collateral` says the same.
-const MAX_COLLATERAL: u64 = tdx::COLLATERAL_MAX as u64;
 
 /// Verifies a quote by itself.
 pub(super) async fn verify(
@@ -103,13 +99,7 @@ async fn collateral(
     now: Timestamp,
 ) -> Result<Result<tdx::Collateral, Missing>> {
     if let Some(path) = given {
-        let collateral = readable(path, || {
-            let text = files::read(path, MAX_COLLATERAL)?;
-            Ok(tdx::Collateral::from_json(&text)?)
-        })?;
-        let from = From::Bundle(path.to_owned());
-        context.teller.tell(&News::IntelCollateral { from });
-        return Ok(Ok(collateral));
+        return quote::given(context, path, now).map(Ok);
     }
     let Some(platform) = quote.platform() else {
         return Ok(Err(Missing {

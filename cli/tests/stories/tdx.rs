@@ -13,6 +13,14 @@ const IN_2025: &str = "1751328000";
 /// 2026-10-20, in those of `v5-td15ex`'s.
 const IN_2026: &str = "1792454400";
 
+/// The parts of both.
+const PARTS: [&str; 4] = [
+    "tcbinfo-b0c06f000000",
+    "qeidentity",
+    "rootcacrl",
+    "pckcrl-platform",
+];
+
 const RULES: &str = "collateral_max_age_days = 30\nlowest_status = \"UpToDate\"\nadvisories = []\n\
      evaluation_minimum = 17\n";
 
@@ -113,7 +121,11 @@ async fn a_quote_with_the_registers_of_a_known_guest_is_accepted() {
         ended.assert(
             0,
             &[
-                &format!("Intel's, from {collateral}"),
+                "TCB info of Intel platforms b0c06f000000, made 202",
+                "identity of Intel's quoting enclave, made 202",
+                "revocation list of Intel's root, made 202",
+                "revocation list of Intel's keys (platform), made 202",
+                &format!(" old, from {collateral}"),
                 "✓ root: expected the vendor root, seen vendor",
                 "✓ TCB status: expected at least UpToDate, seen UpToDate, advisories: none",
                 "✓ debug: expected off, seen off",
@@ -433,12 +445,19 @@ async fn programs_read_each_check_and_people_what_it_means() {
     assert_eq!(ended.code, 0, "{ended:#?}");
     let events = ended.events();
     let of = |event: &'static str| events.iter().filter(move |object| object["event"] == event);
-    let brought = of("collateral").next().unwrap();
-    assert_eq!(
-        (&brought["item"], &brought["from"]),
-        (&"intel".into(), &"bundle".into())
-    );
-    assert_eq!(brought["place"], collateral);
+    // How old each part was on that day.
+    let parts: Vec<_> = of("collateral").collect();
+    let names: Vec<_> = parts.iter().map(|part| part["part"].as_str()).collect();
+    assert_eq!(names, PARTS.map(Some));
+    for part in parts {
+        assert_eq!(
+            (&part["item"], &part["from"], &part["place"]),
+            (&"intel".into(), &"bundle".into(), &collateral.into())
+        );
+        let (made_at, age) = (&part["made_at"], &part["age_seconds"]);
+        let day = made_at.as_u64().unwrap() + age.as_u64().unwrap();
+        assert_eq!(day, 1_792_454_400, "{part}");
+    }
     assert!(of("check").all(|check| check["passed"] == true && check["simulated"] == false));
     let names: Vec<_> = of("check")
         .map(|check| check["name"].as_str().unwrap())
@@ -510,6 +529,51 @@ async fn programs_read_each_check_and_people_what_it_means() {
             .contains("It was refused")
     );
     assert!(!explained.to_string().contains("AMD"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_quote_is_explained_by_what_was_asked_and_no_more() {
+    let customer = Customer::new().await;
+    customer.trusts(RULES, &[]);
+    let (quote, collateral) = ("v4.quote", "v4.collateral.json");
+    let ended = customer
+        .held(quote, collateral, IN_2025, &["--explain"])
+        .await;
+    ended.assert(
+        3,
+        &[
+            "✗ MRTD",
+            "It was refused",
+            "A genuine Intel platform signed it",
+            "MRCONFIGID was not compared, by choice",
+            "REPORTDATA was not compared, by choice",
+        ],
+    );
+    for word in ["you gave", "kept in"] {
+        assert!(!ended.says(word), "{word} in {ended:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_given_part_that_is_not_intels_has_no_date() {
+    let customer = Customer::new().await;
+    let mut json: serde_json::Value =
+        serde_json::from_slice(&vector("v4.collateral.json")).unwrap();
+    let identity = json["qe_identity"].as_str().unwrap();
+    json["qe_identity"] = identity.replace("2025-0", "2025-1").into();
+    std::fs::write(customer.0.path("changed.json"), json.to_string()).unwrap();
+    let held =
+        |more: &'static [&'static str]| customer.held("v4.quote", "changed.json", IN_2025, more);
+    let ended = held(&["--json"]).await;
+    assert_eq!(ended.code, 3);
+    let events = ended.events();
+    let collateral = events.iter().filter(|event| event["event"] == "collateral");
+    let parts: Vec<_> = collateral.map(|event| event["part"].as_str()).collect();
+    let [info, _, root, keys] = PARTS;
+    assert_eq!(parts, [Some(info), Some(root), Some(keys), None]);
+    held(&[])
+        .await
+        .assert(3, &["Intel's, from changed.json: 1 part without a date"]);
 }
 
 /// A stand-in of Intel's service that has the parts of a day.
@@ -592,13 +656,7 @@ async fn collateral_that_was_not_given_is_asked_for_kept_and_carried_away() {
         .filter(|event| event["event"] == "collateral" && event["item"] == "intel")
         .map(|event| event["part"].as_str().unwrap())
         .collect();
-    let expected = [
-        "tcbinfo-b0c06f000000",
-        "qeidentity",
-        "rootcacrl",
-        "pckcrl-platform",
-    ];
-    assert_eq!(parts, expected);
+    assert_eq!(parts, PARTS);
 
     // Carried to where there is no network.
     let export = ["collateral", "export", "--evidence", "v5-td15ex.quote"];

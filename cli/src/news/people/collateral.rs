@@ -21,10 +21,10 @@ pub(super) fn used(used: &Used) -> String {
     format!("{item}{made}, {}", whence(from))
 }
 
-/// Its age stands among the checks.
 #[cfg(feature = "tdx")]
-pub(super) fn intels(from: &From) -> String {
-    format!("Intel's, {}", whence(from))
+pub(super) fn undated(parts: usize, from: &From) -> String {
+    let (parts, from) = (counted(parts, "part"), whence(from));
+    format!("Intel's, {from}: {parts} without a date, not verified")
 }
 
 fn whence(from: &From) -> String {
