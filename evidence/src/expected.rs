@@ -1,6 +1,6 @@
 //! What evidence must say. No field is optional and nothing has a default:
-//! whoever accepts more writes the word `Any` or `NotChecked` and can be found
-//! by searching for it.
+//! whoever accepts whatever there is writes the word `Any` or `NotChecked` and can
+//! be found by searching for it. A minimum and a floor are numbers: 0 is the lowest.
 
 use core::fmt;
 
