@@ -118,8 +118,9 @@ impl<const N: usize> fmt::Display for Accept<[u8; N]> {
     }
 }
 
-/// Acceptable values of one bit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Acceptable values of one bit, written `on`, `off` and `any`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Flag {
     /// The bit must be set.
     On,
