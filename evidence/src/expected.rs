@@ -1,6 +1,6 @@
 //! What evidence must say. No field is optional and nothing has a default:
-//! whoever accepts more writes the word `Any` or `NotChecked` and can be found
-//! by searching for it.
+//! whoever accepts whatever there is writes the word `Any` or `NotChecked` and can
+//! be found by searching for it. A minimum and a floor are numbers: 0 is the lowest.
 
 use core::fmt;
 
@@ -118,8 +118,9 @@ impl<const N: usize> fmt::Display for Accept<[u8; N]> {
     }
 }
 
-/// Acceptable values of one bit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Acceptable values of one bit, written `on`, `off` and `any`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Flag {
     /// The bit must be set.
     On,

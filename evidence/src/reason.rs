@@ -21,10 +21,14 @@ macro_rules! reasons {
 pub(crate) use reasons;
 
 reasons! {
-    /// The report is not a report.
-    Unreadable,
-    /// A report format that is too old.
+    /// The report has another length than reports have.
+    ReportLength,
+    /// A report format that is too old, or unknown.
     ReportVersion,
+    /// A reserved byte of the report is not zero.
+    ReservedByte,
+    /// A field of the report has a reserved bit with the wrong value.
+    ReservedBit,
     /// CPUID names a chip we do not know.
     Generation,
     /// No root for this generation is accepted.
@@ -39,8 +43,10 @@ reasons! {
     CertificateKind,
     /// The root has no intermediate for this kind of key.
     NoIntermediate,
-    /// The root or the intermediate is not valid at this time.
-    VendorTime,
+    /// The root is not valid at this time.
+    RootTime,
+    /// The intermediate is not valid at this time.
+    IntermediateTime,
     /// The signing key's certificate does not chain to an accepted root.
     CertificateChain,
     /// The signing key's certificate is not valid at this time.
@@ -49,7 +55,11 @@ reasons! {
     CertificateProduct,
     /// No revocation list was given.
     RevocationMissing,
-    /// The revocation list is too old, over, or from the future.
+    /// The revocation list is from the future.
+    RevocationFuture,
+    /// The revocation list is over: the time of the next one has come, or it names none.
+    RevocationOver,
+    /// The revocation list is older than is accepted.
     RevocationAge,
     /// The intermediate is revoked.
     IntermediateRevoked,
@@ -65,6 +75,8 @@ reasons! {
     Signature,
     /// No TCB floor is known for this generation.
     NoTcbFloor,
+    /// A TCB of the report has a component that this generation does not know.
+    TcbForm,
     /// The reported TCB is below the floor.
     ReportedTcb,
     /// The committed TCB is below the floor: the platform can be rolled back.
@@ -73,10 +85,18 @@ reasons! {
     LaunchTcb,
     /// The current TCB is below the floor.
     CurrentTcb,
-    /// The certificate belongs to another chip, or the report names none.
+    /// The certificate names no chip.
+    CertificateChip,
+    /// The report names no chip: the provider masks it.
+    ChipMasked,
+    /// The certificate belongs to another chip.
     ChipId,
+    /// The certificate names no TCB.
+    CertificateTcbMissing,
     /// The certificate was made for another TCB.
     CertificateTcb,
+    /// The report is too old to say anything about mitigations.
+    MitigationsMissing,
     /// A mitigation is missing, at launch or now.
     Mitigations,
     /// Asked from another privilege level.

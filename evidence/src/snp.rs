@@ -18,7 +18,9 @@ pub(crate) mod revocation;
 pub(crate) mod tcb;
 
 use crate::ledger::Ledger;
-use crate::{Claims, Expected, Generation, Reason, Rejection, Report, Timestamp, Verified};
+use crate::{
+    Claims, Expected, Generation, Reason, Rejection, Report, ReportError, Timestamp, Verified,
+};
 use machine::Tcbs;
 use origin::Origin;
 
@@ -65,10 +67,15 @@ fn require_form(
     ledger: &mut Ledger,
     evidence: &Evidence,
 ) -> Result<(Report, Generation), Rejection> {
-    let report = match Report::parse(&evidence.report) {
-        Ok(report) => report,
-        Err(error) => return Err(ledger.refuse(Reason::Unreadable, "report", "a report", error)),
-    };
+    let report = Report::parse(&evidence.report).map_err(|error| {
+        let reason = match error {
+            ReportError::Length(_) => Reason::ReportLength,
+            ReportError::Version(_) => Reason::ReportVersion,
+            ReportError::Reserved(_) => Reason::ReservedByte,
+            ReportError::ReservedBit(_) => Reason::ReservedBit,
+        };
+        ledger.refuse(reason, "report", "a report", error)
+    })?;
     ledger.require(
         Reason::ReportVersion,
         "report version",
@@ -102,7 +109,12 @@ fn claims(report: &Report, origin: &Origin<'_>, tcbs: Tcbs) -> Claims {
         policy: report.policy(),
         platform_info: report.platform_info(),
         guest_svn: report.guest_svn(),
+        family_id: report.family_id(),
+        image_id: report.image_id(),
+        id_key_digest: report.id_key_digest(),
+        author_key_digest: report.author_key_digest(),
         report_id: report.report_id(),
+        report_id_ma: report.report_id_ma(),
         measurement: report.measurement(),
         host_data: report.host_data(),
         report_data: report.report_data(),

@@ -57,8 +57,18 @@ pub struct Claims {
     pub platform_info: u64,
     /// The guest's own security version, from its ID block.
     pub guest_svn: u32,
+    /// Family id of the guest's ID block, zero when there is none.
+    pub family_id: [u8; 16],
+    /// Image id of the guest's ID block, zero when there is none.
+    pub image_id: [u8; 16],
+    /// SHA-384 of the key that signed the guest's ID block, zero when none did.
+    pub id_key_digest: [u8; 48],
+    /// SHA-384 of the key that endorsed the ID key, zero when none did.
+    pub author_key_digest: [u8; 48],
     /// The guest instance's report id.
     pub report_id: [u8; 32],
+    /// The migration agent's report id; all ones when there is none.
+    pub report_id_ma: [u8; 32],
     /// Launch measurement.
     pub measurement: [u8; 48],
     /// Digest of the init data.
@@ -136,7 +146,12 @@ mod tests {
                 policy: 0,
                 platform_info: 0,
                 guest_svn: 0,
+                family_id: [0; 16],
+                image_id: [0; 16],
+                id_key_digest: [0; 48],
+                author_key_digest: [0; 48],
                 report_id: [0; 32],
+                report_id_ma: [0xff; 32],
                 measurement: [0; 48],
                 host_data: [0; 32],
                 report_data: [0; 64],

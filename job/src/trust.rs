@@ -3,6 +3,7 @@
 //! is absent, and what is absent is refused.
 
 mod file;
+mod snp;
 mod tdx;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use evidence::{
 
 use crate::{Digest, ImageRef, Manifest, ReportData, Timestamp};
 pub use file::TrustError;
+use snp::SnpRules;
 pub use tdx::{TdxGuest, TdxRules, TdxStatus};
 
 /// Whether evidence made without hardware may be accepted at all.
@@ -40,6 +42,7 @@ pub enum Size {
 pub struct Trust {
     roots: Vec<Root>,
     revocation: Revocation,
+    snp: SnpRules,
     tcb_floors: Vec<Entry<TcbFloor>>,
     guests: Vec<Entry<Guest>>,
     policies: Vec<Entry<Digest>>,
@@ -80,13 +83,14 @@ impl Trust {
     }
 
     /// This file's entries, and behind them those of `other`. Roots, revocation
-    /// lists and their age, and the rules for TDX stay this file's: they are
-    /// replaced, never mixed.
+    /// lists and their age, and the rules for SEV-SNP and TDX stay this file's: they
+    /// are replaced, never mixed.
     #[must_use]
     pub fn with_entries_of(mut self, other: Self) -> Self {
         let Self {
             roots: _,
             revocation: _,
+            snp: _,
             tcb_floors,
             guests,
             policies,
@@ -207,8 +211,8 @@ impl Trust {
             vmpl: 0,
             debug: Flag::Off,
             migration: Flag::Off,
-            // Kata's guest policy (0x30000) allows SMT and any socket; what the
-            // platform adds is its own affair as long as the TCB is right.
+            // Kata's guest policy (0x30000) allows SMT and any socket, and what it
+            // does not demand, a platform may still have: `[snp]` asks for that.
             smt_allowed: Flag::Any,
             single_socket: Flag::Any,
             cxl_allowed: Flag::Any,
@@ -217,14 +221,14 @@ impl Trust {
             ciphertext_hiding: Flag::Any,
             page_swap_disabled: Flag::Any,
             abi_minimum: (0, 0),
-            platform_smt: Flag::Any,
-            platform_tsme: Flag::Any,
-            platform_ecc: Flag::Any,
-            platform_rapl_disabled: Flag::Any,
-            platform_ciphertext_hiding: Flag::Any,
-            platform_alias_check: Flag::Any,
-            platform_tio: Flag::Any,
-            // Kata starts guests without an ID block: these are zero.
+            platform_smt: self.snp.smt,
+            platform_tsme: self.snp.tsme,
+            platform_ecc: self.snp.ecc,
+            platform_rapl_disabled: self.snp.rapl_disabled,
+            platform_ciphertext_hiding: self.snp.ciphertext_hiding,
+            platform_alias_check: self.snp.alias_check,
+            platform_tio: self.snp.tio,
+            // Who signs an ID block vouches for a measurement; ours are listed.
             guest_svn_minimum: 0,
             family_id: Accept::Any,
             image_id: Accept::Any,

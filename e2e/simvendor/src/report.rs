@@ -188,7 +188,8 @@ pub fn guest_components_json(report: &[u8], chip: &Chip) -> Value {
         [build, minor, major] => json!({"major": major, "minor": minor, "build": build}),
         _ => Value::Null,
     };
-    let mut out = json!({
+    let vector = |at: usize| (number(0x000, 4) >= 5).then(|| number(at, 8));
+    let out = json!({
         "version": number(0x000, 4), "guest_svn": number(0x004, 4), "policy": number(0x008, 8),
         "family_id": bytes(0x010, 16), "image_id": bytes(0x020, 16), "vmpl": number(0x030, 4),
         "sig_algo": number(0x034, 4), "current_tcb": tcb(0x038), "plat_info": number(0x040, 8),
@@ -200,14 +201,9 @@ pub fn guest_components_json(report: &[u8], chip: &Chip) -> Value {
         "cpuid_mod_id": number(0x189, 1), "cpuid_step": number(0x18a, 1),
         "chip_id": bytes(0x1a0, 64), "committed_tcb": tcb(0x1e0), "current": firmware(0x1e8),
         "committed": firmware(0x1ec), "launch_tcb": tcb(0x1f0),
+        "launch_mit_vector": vector(0x1f8), "current_mit_vector": vector(0x200),
         "signature": {"r": bytes(0x2a0, 72), "s": bytes(0x2e8, 72)},
     });
-    if number(0x000, 4) >= 5
-        && let Some(fields) = out.as_object_mut()
-    {
-        fields.insert("launch_mit_vector".to_owned(), number(0x1f8, 8).into());
-        fields.insert("current_mit_vector".to_owned(), number(0x200, 8).into());
-    }
     let kind = chip.spec().common_name.trim_start_matches("SEV-");
     json!({
         "attestation_report": out,

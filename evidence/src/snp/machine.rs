@@ -52,7 +52,7 @@ fn require_tcbs(
     };
     let wanted = format!("at least {floor}");
     let mut require = |field, name, reason| match report.tcb(generation, field) {
-        None => Err(ledger.refuse(reason, name, wanted.clone(), "unknown components")),
+        None => Err(ledger.refuse(Reason::TcbForm, name, wanted.clone(), "unknown components")),
         Some(tcb) => {
             ledger.require(reason, name, wanted.clone(), tcb, tcb.is_at_least(floor))?;
             Ok(tcb)
@@ -73,18 +73,21 @@ fn require_chip(
     report: &Report,
     origin: &Origin<'_>,
 ) -> Result<(), Rejection> {
+    let name = "signing key's chip";
     let chip = report.chip_id();
+    let Some(named) = origin.certificate.chip_id() else {
+        let wanted = "a chip that the certificate names";
+        return Err(ledger.refuse(Reason::CertificateChip, name, wanted, "it names none"));
+    };
     let (significant, rest) = chip.split_at(origin.root.generation().chip_id_len());
-    let named = origin.certificate.chip_id().unwrap_or_default();
-    ledger.require(
-        Reason::ChipId,
-        "signing key's chip",
-        Hex(named),
-        Hex(significant),
-        named == significant
-            && rest.iter().all(|byte| *byte == 0)
-            && significant.iter().any(|byte| *byte != 0),
-    )
+    if significant.iter().all(|byte| *byte == 0) {
+        let wanted = format!("{}, and not zero", Hex(named));
+        return Err(ledger.refuse(Reason::ChipMasked, name, wanted, "zero: masked"));
+    }
+    let unused = rest.iter().all(|byte| *byte == 0);
+    let seen = if unused { significant } else { &chip };
+    let holds = named == significant && unused;
+    ledger.require(Reason::ChipId, name, Hex(named), Hex(seen), holds)
 }
 
 fn require_certified_tcb(
@@ -92,14 +95,17 @@ fn require_certified_tcb(
     origin: &Origin<'_>,
     reported: Tcb,
 ) -> Result<(), Rejection> {
-    let named = origin.certificate.tcb(origin.root.generation());
-    let wanted = named.map_or_else(|| "TCB extensions".to_owned(), |tcb| tcb.to_string());
+    let name = "signing key's TCB";
+    let Some(named) = origin.certificate.tcb(origin.root.generation()) else {
+        let wanted = "a TCB that the certificate names, whole";
+        return Err(ledger.refuse(Reason::CertificateTcbMissing, name, wanted, "it names none"));
+    };
     ledger.require(
         Reason::CertificateTcb,
-        "signing key's TCB",
-        wanted,
+        name,
+        named,
         reported,
-        named == Some(reported),
+        named == reported,
     )
 }
 
@@ -109,19 +115,12 @@ fn require_mitigations(
     report: &Report,
 ) -> Result<(), Rejection> {
     let seen = report.mitigations();
-    let holds = match expected.mitigations {
-        Mitigations::Required(bits) => seen.is_some_and(|vectors| vectors.have_all(bits)),
-        Mitigations::Any => true,
+    let (reason, holds) = match (expected.mitigations, seen) {
+        (Mitigations::Required(bits), Some(seen)) => (Reason::Mitigations, seen.have_all(bits)),
+        (Mitigations::Required(_), None) => (Reason::MitigationsMissing, false),
+        (Mitigations::Any, _) => (Reason::Mitigations, true),
     };
-    let seen = seen.map_or_else(
-        || "none in this version".to_owned(),
-        |seen| seen.to_string(),
-    );
-    ledger.require(
-        Reason::Mitigations,
-        "mitigations",
-        expected.mitigations,
-        seen,
-        holds,
-    )
+    let none = || "none in this version".to_owned();
+    let seen = seen.map_or_else(none, |seen| seen.to_string());
+    ledger.require(reason, "mitigations", expected.mitigations, seen, holds)
 }

@@ -131,19 +131,20 @@ fn require_intermediate<'x>(
         let seen = format!("{} without an intermediate for a {key}", root.class());
         return Err(ledger.refuse(Reason::NoIntermediate, name, wanted, seen));
     };
-    let valid = root.ark().is_valid_at(now) && intermediate.is_valid_at(now);
-    let seen = format!(
-        "{} ({}), {}",
-        root.ark().common_name().unwrap_or_default(),
-        root.class(),
-        if valid {
-            "valid"
-        } else {
-            "outside its validity"
-        },
-    );
     let wanted = format!("{wanted}, valid on {now}");
-    ledger.require(Reason::VendorTime, name, wanted, seen, valid)?;
+    for (reason, part) in [
+        (Reason::RootTime, root.ark()),
+        (Reason::IntermediateTime, intermediate),
+    ] {
+        if !part.is_valid_at(now) {
+            let (from, until) = part.validity();
+            let part = part.common_name().unwrap_or_default();
+            let seen = format!("{part} ({}), valid {from} to {until}", root.class());
+            return Err(ledger.refuse(reason, name, wanted, seen));
+        }
+    }
+    let part = root.ark().common_name().unwrap_or_default();
+    ledger.pass(name, wanted, format!("{part} ({}), valid", root.class()));
     Ok(intermediate)
 }
 
@@ -202,15 +203,25 @@ fn require_not_revoked(
     now: Timestamp,
 ) -> Result<(), Rejection> {
     let name = "revocation list";
-    let days = |secs: u64| format!("{} days old", secs / 86_400);
-    let wanted = format!("signed by the root, at most {}", days(max_age_secs));
+    let oldest = Timestamp::from_secs(now.as_secs().saturating_sub(max_age_secs));
+    let wanted = format!("signed by the root, in force on {now}, made {oldest} or later");
     let Some(list) = revocable.root.revocation_list() else {
         return Err(ledger.refuse(Reason::RevocationMissing, name, wanted, "none was given"));
     };
-    let age = now.since(list.made_at());
-    let fresh = list.is_current_at(now) && age <= max_age_secs;
-    let seen = format!("made {}, {}", list.made_at(), days(age));
-    ledger.require(Reason::RevocationAge, name, wanted, seen, fresh)?;
+    let seen = match list.replaced_at() {
+        Some(until) => format!("made {}, in force until {until}", list.made_at()),
+        None => format!("made {}, names no end", list.made_at()),
+    };
+    for (reason, holds) in [
+        (Reason::RevocationFuture, list.made_at() <= now),
+        (Reason::RevocationOver, list.replaced_at() >= Some(now)),
+        (Reason::RevocationAge, list.made_at() >= oldest),
+    ] {
+        if !holds {
+            return Err(ledger.refuse(reason, name, wanted, seen));
+        }
+    }
+    ledger.pass(name, wanted, seen);
 
     let mut require = |reason, name, wanted, certificate| {
         let revoked = list.revokes(certificate);

@@ -73,10 +73,9 @@ impl RevocationList {
         self.made_at
     }
 
-    /// Whether `now` lies between the list's making and the next one's. A list
-    /// that names no next one is never current.
-    pub(crate) fn is_current_at(&self, now: Timestamp) -> bool {
-        self.made_at <= now && self.replaced_at.is_some_and(|until| now <= until)
+    /// When the next list is due. A list that names no next one is never in force.
+    pub const fn replaced_at(&self) -> Option<Timestamp> {
+        self.replaced_at
     }
 
     /// Whether the list names this certificate's serial number.

@@ -1,5 +1,7 @@
 //! What must pass, passes, and says what it is.
 
+use std::fmt::Write as _;
+
 use evidence::{
     Accept, EndorsementKey, FirmwareVersion, Flag, Generation, MitigationVectors, Mitigations,
     Reason, RootClass,
@@ -39,8 +41,14 @@ fn claims_are_those_of_the_report() {
             f.mitigations = [0b0111, 0b1101];
             f.guest_svn = 7;
             f.platform_info = 0b10_0001;
+            (f.family_id, f.image_id) = ([1; 16], [2; 16]);
+            (f.id_key_digest, f.author_key_digest) = ([3; 48], [4; 48]);
+            f.report_id_ma = [5; 32];
         })
         .expecting(|x| {
+            (x.family_id, x.image_id) = (Accept::Any, Accept::Any);
+            (x.id_key_digest, x.author_key_digest) = (Accept::Any, Accept::Any);
+            x.report_id_ma = Accept::Any;
             x.platform_alias_check = Flag::On;
             x.guest_svn_minimum = 7;
             x.mitigations = Mitigations::Required(0b0101);
@@ -73,6 +81,10 @@ fn claims_are_those_of_the_report() {
     assert_eq!(claims.measurement, [0xaa; 48]);
     assert_eq!(claims.host_data, [0xbb; 32]);
     assert_eq!(claims.report_data, [b'c'; 64]);
+    assert_eq!((claims.family_id, claims.image_id), ([1; 16], [2; 16]));
+    assert_eq!(claims.id_key_digest, [3; 48]);
+    assert_eq!(claims.author_key_digest, [4; 48]);
+    assert_eq!(claims.report_id_ma, [5; 32]);
 }
 
 #[test]
@@ -120,20 +132,27 @@ fn any_is_any_and_one_of_is_one_of() {
 #[test]
 fn the_list_of_checks_reads_as_written_here() {
     let world = world(Generation::Turin);
-    let fields = Fields {
+    let fields = |chip| Fields {
         version: 5,
         mitigations: [0x1f, 0x3f],
-        chip_id: [0; 64],
-        ..World::fields(&world.vlek)
+        ..World::fields(chip)
     };
-    let case = world.case_of(&world.vlek, &fields);
-    let lines: Vec<String> = case
-        .verify()
-        .unwrap()
-        .checks()
-        .iter()
-        .map(|check| format!("{check}\n"))
-        .collect();
+    let masked = Fields {
+        chip_id: [0; 64],
+        ..fields(&world.vlek)
+    };
+    let mut text = String::new();
+    for (key, case) in [
+        ("a VCEK", world.case_of(&world.vcek, &fields(&world.vcek))),
+        ("a VLEK", world.case_of(&world.vlek, &masked)),
+    ] {
+        let verified = case.verify().unwrap();
+        let checks = verified.checks();
+        writeln!(text, "# Signed by {key}: {} checks", checks.len()).unwrap();
+        for check in checks {
+            writeln!(text, "{check}").unwrap();
+        }
+    }
     let written = include_str!("checks.txt");
-    assert_eq!(lines.concat(), written, "{}", lines.concat());
+    assert_eq!(text, written, "{text}");
 }

@@ -36,39 +36,79 @@ fn good() -> serde_json::Value {
 }
 
 #[test]
-fn every_field_counts_and_is_checked_over_the_raw_bytes() {
-    let world = world(Generation::Genoa);
-    let fields = good()["attestation_report"].as_object().unwrap().clone();
-    for name in fields.keys() {
+fn every_number_counts_and_is_checked_over_the_raw_bytes() {
+    // The fullest form: Turin's TCB has all parts, version 5 the vectors.
+    let world = world(Generation::Turin);
+    let case = world.with(|f| (f.version, f.mitigations) = (5, [3, 1]));
+    let json = simvendor::guest_components_json(&case.evidence.report, &world.vcek);
+    let verdict = |json: &serde_json::Value| {
+        let mut case = case.clone();
+        case.evidence = from_guest_components(json.to_string().as_bytes()).unwrap();
+        case.verify()
+    };
+    assert!(verdict(&json).is_ok());
+    let mut numbers = Vec::new();
+    pointers(
+        &json["attestation_report"],
+        "/attestation_report",
+        &mut numbers,
+    );
+    // Numbers of their own, four TCBs, two versions, strings of bytes, r and s.
+    assert_eq!(numbers.len(), 12 + 4 * 5 + 2 * 3 + 400 + 2 * 72);
+    for pointer in numbers {
+        let mut changed = json.clone();
+        let number = changed.pointer_mut(&pointer).unwrap();
+        *number = (number.as_u64().unwrap() ^ 1).into();
+        assert!(verdict(&changed).is_err(), "{pointer}");
+    }
+}
+
+/// Where the numbers in `value` are.
+fn pointers(value: &serde_json::Value, at: &str, numbers: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Array(values) => {
+            for (index, value) in values.iter().enumerate() {
+                pointers(value, &format!("{at}/{index}"), numbers);
+            }
+        }
+        serde_json::Value::Object(values) => {
+            for (name, value) in values {
+                pointers(value, &format!("{at}/{name}"), numbers);
+            }
+        }
+        number => {
+            assert!(number.is_u64(), "{at}");
+            numbers.push(at.to_owned());
+        }
+    }
+}
+
+#[test]
+fn a_field_is_missing_only_where_its_version_has_none() {
+    for name in good()["attestation_report"].as_object().unwrap().keys() {
         let mut missing = good();
         let report = missing["attestation_report"].as_object_mut().unwrap();
         report.remove(name);
-        let missing = from_guest_components(missing.to_string().as_bytes());
-        // CPUID is missing in version 2: its zeroes are no processor we know.
-        if !name.starts_with("cpuid") {
-            assert!(matches!(missing, Err(JsonError::Form(_))), "{name}");
+        let read = from_guest_components(missing.to_string().as_bytes());
+        // CPUID came with version 3, the vectors with version 5.
+        if name.starts_with("cpuid") || name.ends_with("mit_vector") {
+            assert!(read.is_ok(), "{name}");
+        } else {
+            assert!(matches!(read, Err(JsonError::Form(_))), "{name}");
         }
-        let mut changed = good();
-        match &mut changed["attestation_report"][name] {
-            serde_json::Value::Array(bytes) => bytes[0] = (bytes[0].as_u64().unwrap() ^ 1).into(),
-            serde_json::Value::Object(parts) => {
-                let part = parts.values_mut().last().unwrap();
-                match part {
-                    serde_json::Value::Array(bytes) => {
-                        bytes[0] = (bytes[0].as_u64().unwrap() ^ 1).into();
-                    }
-                    number => *number = (number.as_u64().unwrap() ^ 1).into(),
-                }
-            }
-            number => *number = (number.as_u64().unwrap() ^ 1).into(),
-        }
-        let mut case = world.case();
-        case.evidence = from_guest_components(changed.to_string().as_bytes()).unwrap();
-        assert!(case.verify().is_err(), "{name}");
     }
-    let mut case = world.case();
-    case.evidence = from_guest_components(good().to_string().as_bytes()).unwrap();
-    assert!(case.verify().is_ok());
+    // Missing where there should be one is zero, which nobody signed.
+    let world = world(Generation::Turin);
+    let mut case = world.with(|f| (f.version, f.mitigations) = (5, [3, 1]));
+    for name in ["cpuid_fam_id", "launch_mit_vector", "current_mit_vector"] {
+        let mut json = simvendor::guest_components_json(&case.evidence.report, &world.vcek);
+        let report = json["attestation_report"].as_object_mut().unwrap();
+        report.remove(name);
+        let evidence = from_guest_components(json.to_string().as_bytes()).unwrap();
+        let whole = std::mem::replace(&mut case.evidence, evidence);
+        assert!(case.verify().is_err(), "{name}");
+        case.evidence = whole;
+    }
 }
 
 #[test]

@@ -106,8 +106,9 @@ fn a_mitigation_must_be_there_at_launch_and_now() {
     assert_eq!(verdict(5, [1 << 63; 2], 1 << 63), Ok(()));
     assert_eq!(verdict(5, [0; 2], 0), Ok(()));
     // Before version 5 a report says nothing about them.
-    assert_eq!(verdict(4, [0; 2], 0), missing);
-    assert_eq!(verdict(3, [0; 2], 0), missing);
+    let silent = Err(Reason::MitigationsMissing);
+    assert_eq!(verdict(4, [0; 2], 0), silent);
+    assert_eq!(verdict(3, [0; 2], 0), silent);
 }
 
 fn names(checks: &[evidence::Check]) -> Vec<String> {
@@ -231,28 +232,28 @@ fn vlek(world: &World, change: fn(&mut Fields)) -> Case {
 
 const BREAKS: &[(Reason, Break)] = &[
     // Form.
-    (Reason::Unreadable, |w| {
+    (Reason::ReportLength, |w| {
         let mut case = w.case();
         case.evidence.report.clear();
         case
     }),
-    (Reason::Unreadable, |w| {
+    (Reason::ReportLength, |w| {
         let mut case = w.case();
         case.evidence.report.push(0);
         case
     }),
-    (Reason::Unreadable, |w| w.with(|f| f.version = 1)),
-    (Reason::Unreadable, |w| w.with(|f| f.version = 6)),
-    (Reason::Unreadable, |w| patched(w, 0x04c, 1)),
-    (Reason::Unreadable, |w| patched(w, 0x18b, 1)),
-    (Reason::Unreadable, |w| patched(w, 0x1f8, 1)),
-    (Reason::Unreadable, |w| patched(w, 0x29f, 1)),
-    (Reason::Unreadable, |w| w.with(|f| f.policy &= !(1 << 17))),
-    (Reason::Unreadable, |w| w.with(|f| f.policy |= 1 << 26)),
-    (Reason::Unreadable, |w| {
+    (Reason::ReportVersion, |w| w.with(|f| f.version = 1)),
+    (Reason::ReportVersion, |w| w.with(|f| f.version = 6)),
+    (Reason::ReservedByte, |w| patched(w, 0x04c, 1)),
+    (Reason::ReservedByte, |w| patched(w, 0x18b, 1)),
+    (Reason::ReservedByte, |w| patched(w, 0x1f8, 1)),
+    (Reason::ReservedByte, |w| patched(w, 0x29f, 1)),
+    (Reason::ReservedBit, |w| w.with(|f| f.policy &= !(1 << 17))),
+    (Reason::ReservedBit, |w| w.with(|f| f.policy |= 1 << 26)),
+    (Reason::ReservedBit, |w| {
         w.with(|f| f.platform_info |= 1 << 6)
     }),
-    (Reason::Unreadable, |w| w.with(|f| f.key_info |= 1 << 5)),
+    (Reason::ReservedBit, |w| w.with(|f| f.key_info |= 1 << 5)),
     (Reason::ReportVersion, |w| w.with(|f| f.version = 2)),
     (Reason::Generation, |w| {
         w.with(|f| f.cpuid = [0x17, 0x31, 0])
@@ -285,11 +286,15 @@ const BREAKS: &[(Reason, Break)] = &[
         let root = evidence::Root::simulated(w.generation, w.vendor.ark(), w.vendor.ask());
         w.vlek_case().expecting(|x| x.roots = vec![root.unwrap()])
     }),
-    (Reason::VendorTime, |w| w.case().at(NOW - DAY - 1)),
-    (Reason::VendorTime, |w| {
-        w.case().at(NOW + 20 * 365 * DAY + 1)
+    (Reason::RootTime, |w| w.case().at(NOW - DAY - 1)),
+    (Reason::RootTime, |w| w.case().at(NOW + 20 * 365 * DAY + 1)),
+    (Reason::RootTime, |w| w.vlek_case().at(NOW - DAY - 1)),
+    (Reason::IntermediateTime, |w| {
+        let long = (NOW - DAY, NOW + DAY);
+        let [ark, ask] = w.vendor.valid(long, (NOW - DAY, NOW - 1)).unwrap();
+        let root = evidence::Root::simulated(w.generation, &ark, &ask).unwrap();
+        w.case().expecting(|x| x.roots = vec![root])
     }),
-    (Reason::VendorTime, |w| w.vlek_case().at(NOW - DAY - 1)),
     (Reason::CertificateChain, |w| {
         let stranger = stranger(w.simulated);
         let chip = stranger.chip(&ChipSpec::new(w.simulated, NOW)).unwrap();
@@ -326,8 +331,26 @@ const BREAKS: &[(Reason, Break)] = &[
     (Reason::RevocationAge, |w| {
         listed(w, &RevocationSpec::new(NOW - DAY - 1))
     }),
-    (Reason::RevocationAge, |w| {
+    (Reason::RevocationFuture, |w| {
         listed(w, &RevocationSpec::new(NOW + 1))
+    }),
+    (Reason::RevocationOver, |w| {
+        listed(
+            w,
+            &RevocationSpec {
+                next: Some(NOW - 1),
+                ..RevocationSpec::new(NOW - 2)
+            },
+        )
+    }),
+    (Reason::RevocationOver, |w| {
+        listed(
+            w,
+            &RevocationSpec {
+                next: None,
+                ..RevocationSpec::new(NOW)
+            },
+        )
     }),
     (Reason::IntermediateRevoked, |w| {
         let revoked = vec![7, w.vendor.ask_serial()];
@@ -378,34 +401,40 @@ const BREAKS: &[(Reason, Break)] = &[
         w.case()
             .expecting(|x| x.tcb_floors[0].generation = Generation::Milan)
     }),
+    (Reason::TcbForm, |w| patched(w, 0x182, 1)),
     (Reason::ReportedTcb, |w| w.with(|f| f.tcb[1][1] -= 1)),
     (Reason::CommittedTcb, |w| w.with(|f| f.tcb[2][3] -= 1)),
     (Reason::LaunchTcb, |w| w.with(|f| f.tcb[3][4] -= 1)),
     (Reason::CurrentTcb, |w| w.with(|f| f.tcb[0][1] -= 1)),
     (Reason::ChipId, |w| w.with(|f| f.chip_id[0] ^= 1)),
     (Reason::ChipId, |w| w.with(|f| f.chip_id[63] ^= 1)),
-    (Reason::ChipId, |w| {
+    (Reason::ChipMasked, |w| w.with(|f| f.chip_id = [0; 64])),
+    (Reason::CertificateChip, |w| {
         w.with_chip(|spec| spec.without = &[&[4]])
     }),
     (Reason::CertificateTcb, |w| w.with(|f| f.tcb[1][4] += 1)),
     (Reason::CertificateTcb, |w| {
         w.with_chip(|spec| spec.tcb[3] += 1)
     }),
-    (Reason::CertificateTcb, |w| {
+    (Reason::CertificateTcbMissing, |w| {
         w.with_chip(|spec| spec.without = &[&[3, 1]])
     }),
-    (Reason::CertificateTcb, |w| {
+    (Reason::CertificateTcbMissing, |w| {
         w.with_chip(|spec| spec.without = &[&[3, 2]])
     }),
-    (Reason::CertificateTcb, |w| {
+    (Reason::CertificateTcbMissing, |w| {
         w.with_chip(|spec| spec.without = &[&[3, 3]])
     }),
-    (Reason::CertificateTcb, |w| {
+    (Reason::CertificateTcbMissing, |w| {
         w.with_chip(|spec| spec.without = &[&[3, 8]])
     }),
-    (Reason::Mitigations, |w| {
-        w.case()
+    (Reason::MitigationsMissing, |w| {
+        w.with(|f| f.version = 4)
             .expecting(|x| x.mitigations = Mitigations::Required(0))
+    }),
+    (Reason::Mitigations, |w| {
+        w.with(|f| (f.version, f.mitigations) = (5, [3, 1]))
+            .expecting(|x| x.mitigations = Mitigations::Required(2))
     }),
     // What it promises.
     (Reason::Vmpl, |w| w.with(|f| f.vmpl = 1)),

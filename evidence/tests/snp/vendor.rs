@@ -176,14 +176,41 @@ fn a_list_is_good_until_its_age_or_its_end() {
         };
         let case = world.case();
         let root = world.root_with_list(&spec);
-        case.expecting(|x| x.roots = vec![root]).verify().is_ok()
+        let refused = case.expecting(|x| x.roots = vec![root]).verify().err();
+        refused.map(|refused| (refused.reason, refused.to_string()))
     };
-    assert!(with(NOW, Some(NOW)));
-    assert!(with(NOW - max_age, Some(NOW + 1)));
-    assert!(!with(NOW - max_age - 1, Some(NOW + 1)));
-    assert!(!with(NOW + 1, Some(NOW + 2)));
-    assert!(!with(NOW - 2, Some(NOW - 1)));
-    assert!(!with(NOW, None));
+    assert_eq!(with(NOW, Some(NOW)), None);
+    assert_eq!(with(NOW - max_age, Some(NOW + 1)), None);
+    let wanted = "revocation list: expected signed by the root, in force on \
+                  2026-11-18T11:06:40Z, made 2026-11-17T11:06:40Z or later, seen ";
+    for (made, next, reason, seen) in [
+        (
+            NOW - max_age - 1,
+            Some(NOW + 1),
+            Reason::RevocationAge,
+            "made 2026-11-17T11:06:39Z, in force until 2026-11-18T11:06:41Z",
+        ),
+        (
+            NOW + 1,
+            Some(NOW + 2),
+            Reason::RevocationFuture,
+            "made 2026-11-18T11:06:41Z, in force until 2026-11-18T11:06:42Z",
+        ),
+        (
+            NOW - 2,
+            Some(NOW - 1),
+            Reason::RevocationOver,
+            "made 2026-11-18T11:06:38Z, in force until 2026-11-18T11:06:39Z",
+        ),
+        (
+            NOW,
+            None,
+            Reason::RevocationOver,
+            "made 2026-11-18T11:06:40Z, names no end",
+        ),
+    ] {
+        assert_eq!(with(made, next), Some((reason, format!("{wanted}{seen}"))));
+    }
 }
 
 #[test]
@@ -236,12 +263,13 @@ fn root_and_intermediate_must_both_be_valid() {
         (NOW - 100, NOW - 1),
         (NOW + 1, NOW + 100),
     );
-    for (ark, ask, good) in [
-        (long, long, true),
-        (past, long, false),
-        (long, past, false),
-        (future, long, false),
-        (long, future, false),
+    let (root_time, intermediate_time) = (Reason::RootTime, Reason::IntermediateTime);
+    for (ark, ask, reason) in [
+        (long, long, None),
+        (past, long, Some(root_time)),
+        (long, past, Some(intermediate_time)),
+        (future, long, Some(root_time)),
+        (long, future, Some(intermediate_time)),
     ] {
         let [ark, ask] = world.vendor.valid(ark, ask).unwrap();
         let root = Root::simulated(Generation::Milan, &ark, &ask).unwrap();
@@ -249,8 +277,18 @@ fn root_and_intermediate_must_both_be_valid() {
             x.roots = vec![root];
             x.revocation = evidence::Revocation::NotChecked;
         });
-        let refused = case.verify().err().map(|refused| refused.reason);
-        assert_eq!(refused, (!good).then_some(Reason::VendorTime));
+        let refused = case.verify().err();
+        assert_eq!(refused.as_ref().map(|refused| refused.reason), reason);
+        if let Some(refused) = refused {
+            let part = if reason == Some(root_time) {
+                "ARK"
+            } else {
+                "SEV"
+            };
+            let seen = &refused.checks.last().unwrap().seen;
+            let says = seen.starts_with(&format!("{part}-Milan (SIMULATED), valid 2026-"));
+            assert!(says, "{seen}");
+        }
     }
 }
 
@@ -269,7 +307,7 @@ fn masked_chips_are_for_providers_keys() {
     let world = world(Generation::Genoa);
     assert!(world.vlek_case().verify().is_ok());
     let masked = world.with(|f| f.chip_id = [0; 64]).verify().unwrap_err();
-    assert_eq!(masked.reason, Reason::ChipId);
+    assert_eq!(masked.reason, Reason::ChipMasked);
     // A certificate for the chip "zero" does not help.
     let spec = ChipSpec {
         chip_id: [0; 64],
@@ -277,5 +315,26 @@ fn masked_chips_are_for_providers_keys() {
     };
     let zero = world.vendor.chip(&spec).unwrap();
     let masked = world.case_of(&zero, &World::fields(&zero)).verify();
-    assert_eq!(masked.unwrap_err().reason, Reason::ChipId);
+    assert_eq!(masked.unwrap_err().reason, Reason::ChipMasked);
+}
+
+#[test]
+fn bytes_of_a_chip_that_its_generation_has_not_are_zero() {
+    let world = world(Generation::Turin);
+    for at in [8, 63] {
+        let case = world.with(|f| f.chip_id[at] = 1);
+        let chip = hex::encode(&case.evidence.report[0x1a0..0x1e0]);
+        let refused = case.verify().unwrap_err();
+        assert_eq!(refused.reason, Reason::ChipId);
+        let last = refused.checks.last().unwrap();
+        assert_eq!((&*last.expected, &*last.seen), (&chip[..16], &*chip));
+    }
+}
+
+#[test]
+fn a_certificate_of_turin_names_the_fmc_too() {
+    let world = world(Generation::Turin);
+    let case = world.with_chip(|spec| spec.without = &[&[3, 9]]);
+    let refused = case.verify().unwrap_err();
+    assert_eq!(refused.reason, Reason::CertificateTcbMissing);
 }

@@ -5,6 +5,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use evidence::{Generation, Revocation, Root, RootClass, RootError, Tcb, TcbFloor, built_in_roots};
 use serde::Deserialize;
 
+use super::snp::SnpRules;
 use super::{Agent, Entry, Guest, Simulated, Trust, tdx};
 use crate::{Digest, ImageRef, Timestamp};
 
@@ -95,6 +96,7 @@ impl Trust {
             revocation: Revocation::Checked {
                 max_age_secs: u64::from(file.revocation_max_age_days) * 86_400,
             },
+            snp: file.snp.unwrap_or(SnpRules::ANY),
             tcb_floors: collect(file.tcb_floors, |form| {
                 let TcbFloorForm {
                     generation,
@@ -300,6 +302,8 @@ struct File {
     vlek_intermediates: Vec<IntermediateForm>,
     #[serde(default)]
     revocation_lists: Vec<ListForm>,
+    /// Left out: nothing is demanded beyond what every job needs.
+    snp: Option<SnpRules>,
     #[serde(default)]
     tcb_floors: Vec<TcbFloorForm>,
     #[serde(default)]

@@ -147,6 +147,58 @@ fn a_root_of_your_own_is_not_the_vendors() {
 }
 
 #[test]
+fn what_is_demanded_of_platforms_is_named_bit_by_bit() {
+    use evidence::Flag::{Any, Off, On};
+    let expected = |trust: &Trust| {
+        let x = trust.expected_of_machine(
+            super::Size::Any,
+            crate::Digest::from_bytes([0; 32]),
+            [0; 64],
+            Timestamp::from_secs(1_795_000_000),
+        );
+        [
+            x.platform_smt,
+            x.platform_tsme,
+            x.platform_ecc,
+            x.platform_rapl_disabled,
+            x.platform_ciphertext_hiding,
+            x.platform_alias_check,
+            x.platform_tio,
+        ]
+    };
+    let names = [
+        "smt",
+        "tsme",
+        "ecc",
+        "rapl_disabled",
+        "ciphertext_hiding",
+        "alias_check",
+        "tio",
+    ];
+    let parse = |words: &[&str]| {
+        let lines: Vec<_> = std::iter::zip(names, words)
+            .map(|(name, word)| format!("{name} = \"{word}\"\n"))
+            .collect();
+        let head = "version = 1\nrevocation_max_age_days = 30\n[snp]\n";
+        Trust::parse(&(head.to_owned() + &lines.concat()), Simulated::Refused)
+    };
+    let own = parse(&["off", "any", "on", "any", "on", "on", "off"]).unwrap();
+    let wanted = [Off, Any, On, Any, On, On, Off];
+    assert_eq!(expected(&own), wanted);
+    // They stay a file's own; without the table nothing more is demanded.
+    let shipped = Trust::built_in().unwrap();
+    assert_eq!(expected(&shipped), [Any; 7]);
+    assert_eq!(
+        expected(&own.clone().with_entries_of(shipped.clone())),
+        wanted
+    );
+    assert_eq!(expected(&shipped.with_entries_of(own)), [Any; 7]);
+    // One is missing, one is no word.
+    assert!(parse(&["off", "any", "on", "any", "on", "on"]).is_err());
+    assert!(parse(&["off", "any", "on", "any", "on", "yes", "off"]).is_err());
+}
+
+#[test]
 fn an_unknown_field_is_refused() {
     let text = "version = 1\nrevocation_max_age_days = 30\nguest = []\n";
     assert!(matches!(

@@ -28,13 +28,17 @@ pub(crate) const STRICTER: &[(Refusal, &str)] = &[
         "it does not look at basic constraints: what may not sign others could",
     ),
     (
-        Refusal::Evidence(Reason::Unreadable),
-        "it ignores the 368 bytes behind the signature, reserved bits of POLICY, PLATFORM_INFO \
-         and KEY_INFO, and reads versions above 5 as 5",
+        Refusal::Evidence(Reason::ReservedByte),
+        "it ignores the 368 bytes behind the signature",
+    ),
+    (
+        Refusal::Evidence(Reason::ReservedBit),
+        "it ignores reserved bits of POLICY, PLATFORM_INFO and KEY_INFO",
     ),
     (
         Refusal::Evidence(Reason::ReportVersion),
-        "it reads version 2, which does not say which processor it is from",
+        "it reads version 2, which does not say which processor it is from, and versions above \
+         5 as 5",
     ),
     (
         Refusal::Evidence(Reason::NoRoot),

@@ -73,6 +73,11 @@ impl World {
         }
     }
 
+    /// Its good chip.
+    pub(crate) fn chip(&self) -> &Chip {
+        &self.chip
+    }
+
     fn input_of(&self, chip: &Chip, report: Vec<u8>) -> Input {
         Input {
             generation: self.generation,
