@@ -128,10 +128,10 @@ impl<'c> Supply<'c> {
 
     async fn bring_list(&mut self) -> Result<(), Missing> {
         let (item, generation) = (self.subject.list(), self.subject.generation);
-        let before = list_date(&self.trust, generation);
-        if let (From::Server(_), Some(made_at)) = (&self.list, before) {
-            return Err(self.stale(item, made_at));
+        if let (From::Server(_), Some(list)) = (&self.list, list(&self.trust, generation)) {
+            return Err(self.not_good(item, list));
         }
+        let before = list_date(&self.trust, generation);
         let now = self.fetcher.now;
         let newer = |bytes: &[u8]| item.is_newer(bytes, before, &self.trust, now);
         let brought = self.fetcher.fetch(&item, &self.trust, newer).await?;
@@ -147,14 +147,37 @@ impl<'c> Supply<'c> {
         collateral.missing(item, &item::causes(error))
     }
 
-    /// The newest list there is, and not new enough for the trust file.
-    fn stale(&self, item: Item, made_at: Timestamp) -> Missing {
-        let why = format!(
-            "the newest the vendor has was made {made_at}, {}",
-            days_old(self.fetcher.now.since(made_at))
-        );
-        let next = "wait for the vendor's next one, or accept older ones: \
-                    revocation_max_age_days in your trust file";
+    /// The newest list there is, and still refused: a setting helps against its age
+    /// alone.
+    fn not_good(&self, item: Item, list: &RevocationList) -> Missing {
+        let (now, made_at) = (self.fetcher.now, list.made_at());
+        let (when, next) = if made_at > now {
+            (
+                format!("not made yet on {now}"),
+                "set the clock right; to verify as on another day, keep a list of that day, and \
+                 have none in your trust file that is newer",
+            )
+        } else if let Some(until) = list.replaced_at()
+            && until >= now
+        {
+            let age = days_old(now.since(made_at));
+            (
+                format!("{age}, in force until {until}"),
+                "wait for the vendor's next one, or accept older ones: revocation_max_age_days in \
+                 your trust file",
+            )
+        } else {
+            let until = list.replaced_at();
+            let until = until.map_or_else(
+                || "names no end".to_owned(),
+                |until| format!("in force until {until} only"),
+            );
+            (
+                until,
+                "wait for the vendor's next one: no setting accepts a list that is over",
+            )
+        };
+        let why = format!("the newest there is was made {made_at}, {when}");
         Missing {
             item: Some(item),
             why,
@@ -201,9 +224,12 @@ fn with_kept_list(fetcher: Fetcher<'_>, subject: &Subject, trust: &Trust) -> Tru
     good.next().unwrap_or_else(|| trust.clone())
 }
 
+fn list(trust: &Trust, generation: Generation) -> Option<&RevocationList> {
+    trust.root(generation)?.revocation_list()
+}
+
 fn list_date(trust: &Trust, generation: Generation) -> Option<Timestamp> {
-    let list = trust.root(generation)?.revocation_list();
-    list.map(RevocationList::made_at)
+    list(trust, generation).map(RevocationList::made_at)
 }
 
 /// A refusal for want of collateral says how to get it.

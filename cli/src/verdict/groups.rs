@@ -108,12 +108,13 @@ const GROUPS: [Group; 8] = [
             "mitigations",
         ],
         detail: |seen| {
+            // `made 2026-09-20T14:13:20Z, in force until …`: its day.
             let list = seen.get("revocation list");
-            let age = list.rsplit(", ").next().unwrap_or_default();
+            let made = list.split('T').next().unwrap_or_default();
             let tcb = seen.get("reported TCB");
             // The two components that firmware updates are about.
             let firmware = tcb.find("snp").and_then(|at| tcb.get(at..)).unwrap_or(tcb);
-            (firmware.to_owned(), format!("revocation list {age}"))
+            (firmware.to_owned(), format!("revocation list {made}"))
         },
     },
     Group {

@@ -41,7 +41,10 @@ pub(crate) fn accepted(mark: Mark) -> Verdict {
         ("signing key", "signed"),
         ("signing key's validity", "2026 to 2033"),
         ("signing key's product", "\"SEV-VCEK\" for \"Milan-B0\""),
-        ("revocation list", "made 2026-09-20T14:13:20Z, 1 days old"),
+        (
+            "revocation list",
+            "made 2026-09-20T14:13:20Z, in force until 2027-09-20T14:13:20Z",
+        ),
         ("not revoked", "not on it"),
         ("signature algorithm", "1"),
         ("signing key's kind", "VCEK"),

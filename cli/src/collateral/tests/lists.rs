@@ -29,6 +29,28 @@ async fn a_list_that_is_too_old_stays_a_refusal_and_says_whose_fault_it_is() {
 }
 
 #[tokio::test]
+async fn what_no_setting_accepts_is_not_answered_with_one() {
+    let vendor = &world().vendor;
+    let tomorrow = vendor.revocation_list(now().as_secs() + DAY, &[]).unwrap();
+    // A simulated list is over after a year.
+    for (list, why, next) in [
+        (tomorrow, "not made yet on ", "set the clock right"),
+        (
+            made(400),
+            "in force until ",
+            "wait for the vendor's next one",
+        ),
+    ] {
+        let bench = Bench::new().await;
+        bench.serves(&LIST, &[Answer::Body(list)]);
+        let ended = bench.run().await;
+        ended.refused("revocation list", why);
+        assert!(ended.advice.contains(next), "{}", ended.advice);
+        assert!(!ended.advice.contains("revocation_max_age_days"));
+    }
+}
+
+#[tokio::test]
 async fn an_older_list_never_takes_the_place_of_a_newer() {
     let bench = Bench::new().await;
     let vendor = &world().vendor;
