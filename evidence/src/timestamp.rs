@@ -20,6 +20,24 @@ impl Timestamp {
         Self(time.to_unix_duration().as_secs())
     }
 
+    /// Midnight (UTC) of a civil date; months and days count from 1. A day too many
+    /// for its month is one of the next, and 1970 comes after nothing.
+    pub fn from_date(year: u16, month: u8, day: u8) -> Self {
+        // Days from civil date, after Howard Hinnant's chrono algorithms: years
+        // start in March, eras have 400 years.
+        let (year, month, day) = (u64::from(year), u64::from(month), u64::from(day));
+        let (year, month) = if month > 2 {
+            (year, month - 3)
+        } else {
+            (year.saturating_sub(1), month + 9)
+        };
+        let (era, year_of_era) = (year / 400, year % 400);
+        let day_of_year = (153 * month + 2) / 5 + day.saturating_sub(1);
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        let days = era * 146_097 + day_of_era;
+        Self(days.saturating_sub(719_468) * 86_400)
+    }
+
     /// Unix seconds.
     pub const fn as_secs(self) -> u64 {
         self.0
@@ -80,13 +98,15 @@ mod tests {
 
     #[test]
     fn every_day_of_five_centuries_has_its_date() {
-        let (mut year, mut month, mut day) = (1970, 1, 1);
+        let (mut year, mut month, mut day) = (1970, 1_u8, 1_u8);
         for days in 0..500 * 366 {
             let text = Timestamp::from_secs(days * 86_400 + 86_399).to_string();
             assert_eq!(text, format!("{year}-{month:02}-{day:02}T23:59:59Z"));
+            let midnight = Timestamp::from_secs(days * 86_400);
+            assert_eq!(Timestamp::from_date(year, month, day), midnight);
             let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
             let last = match month {
-                2 => 28 + u32::from(leap),
+                2 => 28 + u8::from(leap),
                 4 | 6 | 9 | 11 => 30,
                 _ => 31,
             };
@@ -98,6 +118,16 @@ mod tests {
                 (year, month) = (year + 1, 1);
             }
         }
+    }
+
+    #[test]
+    fn no_date_is_too_odd() {
+        let of = |year, month, day| Timestamp::from_date(year, month, day).to_string();
+        assert_eq!(of(2026, 4, 31), "2026-05-01T00:00:00Z");
+        for (year, month, day) in [(1969, 12, 31), (0, 0, 0), (0, 1, 1)] {
+            assert_eq!(of(year, month, day), "1970-01-01T00:00:00Z");
+        }
+        assert_eq!(of(u16::MAX, 12, 31), "65535-12-31T00:00:00Z");
     }
 
     #[test]

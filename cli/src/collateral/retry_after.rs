@@ -1,6 +1,7 @@
 //! How long a server wants to be left alone (Retry-After; RFC 9110, 10.2.3). Pure.
 //! However long that is, `throttle.rs` bounds it.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use job::Timestamp;
@@ -33,30 +34,20 @@ fn date(text: &str) -> Option<Timestamp> {
     let month = MONTHS.iter().zip(1..).find(|(name, _)| **name == month)?.1;
     let (day, year) = (number(day, 2)?, number(year, 4)?);
     let mut parts = time.split(':').map(|part| number(part, 2));
-    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
+    let (hour, minute, second): (u64, _, _) = (parts.next()??, parts.next()??, parts.next()??);
     // 60 is a leap second. A day too many for its month is one of the next.
     let fits = (1970..).contains(&year) && (1..=31).contains(&day);
     if !fits || hour > 23 || minute > 59 || second > 60 || parts.next().is_some() {
         return None;
     }
-    let secs = ((days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
-    Some(Timestamp::from_secs(secs))
+    let day = Timestamp::from_date(year, month, day);
+    Some(day.plus((hour * 60 + minute) * 60 + second))
 }
 
 /// So many digits.
-fn number(text: &str, digits: usize) -> Option<u64> {
+fn number<N: FromStr>(text: &str, digits: usize) -> Option<N> {
     let fits = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit());
     if fits { text.parse().ok() } else { None }
-}
-
-/// Days since 1970 of a civil date that is not before, after Howard Hinnant's
-/// chrono algorithms: years start in March, eras have 400 years.
-const fn days(year: u64, month: u64, day: u64) -> u64 {
-    let year = if month > 2 { year } else { year - 1 };
-    let (era, of_era) = (year / 400, year % 400);
-    let month = if month > 2 { month - 3 } else { month + 9 };
-    let of_year = (153 * month + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
 #[cfg(test)]

@@ -274,18 +274,9 @@ fn date(date: &toml::value::Datetime) -> Result<Timestamp, TrustError> {
     if date.offset != Some(toml::value::Offset::Z) || day.year < 1970 {
         return Err(wrong());
     }
-    // Days from civil date, after Howard Hinnant's chrono algorithms: years
-    // start in March, eras have 400 years.
-    let (year, month) = (u64::from(day.year), u64::from(day.month));
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, year_of_era) = (year / 400, year % 400);
-    let shifted = if month > 2 { month - 3 } else { month + 9 };
-    let day_of_year = (153 * shifted + 2) / 5 + u64::from(day.day) - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    let days = era * 146_097 + day_of_era - 719_468;
+    let day = Timestamp::from_date(day.year, day.month, day.day);
     let second = u64::from(time.second.unwrap_or_default());
-    let seconds = u64::from(time.hour) * 3600 + u64::from(time.minute) * 60 + second;
-    Ok(Timestamp::from_secs(days * 86_400 + seconds))
+    Ok(day.plus(u64::from(time.hour) * 3600 + u64::from(time.minute) * 60 + second))
 }
 
 #[derive(Deserialize)]
