@@ -16,8 +16,8 @@ use crate::Timestamp;
 use crate::list::List;
 
 /// Longest TCB info, identity or list we read: room for six hundred revoked keys.
-/// Real ones have up to 6 kB. JSON can take sixteen bytes of memory for each of
-/// its own; with this, dcap-qvl holds less than a megabyte whatever it is given.
+/// Real ones have up to 6 kB. In dcap-qvl, JSON can take sixteen bytes of memory for
+/// each of its own, but it is given only what a key under the root signed.
 pub const COLLATERAL_PART_MAX: usize = 24 * 1024;
 
 /// Longest JSON form of all parts: each of them as long as it may be, lists in
