@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes every parser of `evidence` for SECONDS each (60 if not given), starting
-# from the kept corpus; with --keep, what was found is merged into it. Runs on the
+# from the kept corpus; with --keep, the corpus becomes the seeds and the fewest
+# inputs that reach all the code that they and what was found reach. Runs on the
 # stable compiler: needs a C++ compiler, installs nothing. Ends with an error at
 # the first panic, or at a parser that holds more than a megabyte; the input then
 # lies in target/fuzz/findings.
@@ -34,9 +35,18 @@ for name in report json certificate revocation chain tdx-quote tdx-collateral fi
     }
     grep -E 'number_of_executed_units|peak_rss_mb' "$target/$name.log"
     if [[ $keep == --keep ]]; then
-        "$program" -merge=1 -max_len=70000 "$corpus" "$found" 2>>"$target/$name.log"
-        # The smallest are enough to start from, and a tree people read stays small.
-        find "$corpus" -type f ! -name 'seed-*' -printf '%s %p\n' | sort -n | tail -n +61 |
-            cut -d' ' -f2- | xargs -r rm
+        kept=$target/kept/$name
+        rm -rf "$kept"
+        mkdir -p "$kept"
+        cp "$corpus"/seed-* "$kept"
+        # Code, not how often each piece of it ran: that would keep hundreds.
+        "$program" -set_cover_merge=1 -use_counters=0 -max_len=70000 \
+            "$kept" "$corpus" "$found" 2>>"$target/$name.log"
+        find "$corpus" -type f ! -name 'seed-*' -delete
+        # They were written in the order of what each adds. A tree people read stays
+        # small: at most 100 of them and 256 kB.
+        find "$kept" -type f ! -name 'seed-*' -printf '%T@ %s %p\n' | sort -n |
+            awk 'n < 100 && sum + $2 <= 256000 { n++; sum += $2; $1 = $2 = ""; print substr($0, 3) }' |
+            xargs -r cp -t "$corpus"
     fi
 done

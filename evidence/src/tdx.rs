@@ -14,7 +14,8 @@
 //! | `promises` | what may the TD do, and what may be done to it? |
 //! | `identity` | what runs there, and for which job? |
 //!
-//! `vendor` is the one file that calls dcap-qvl, Intel's rules in pure Rust.
+//! `vendor` is the one file where dcap-qvl judges, Intel's rules in pure Rust;
+//! `rules` names the one it refused by.
 //!
 #![doc = include_str!("../docs/tdx.md")]
 
@@ -33,6 +34,7 @@ mod promises;
 mod quote;
 mod reason;
 mod root;
+mod rules;
 mod vendor;
 
 pub use attributes::TdAttributes;

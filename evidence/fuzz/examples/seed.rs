@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use simvendor::{ChipSpec, Fields, Generation, Vendor};
+use serde_json::{Value, json};
+use simvendor::{Chip, ChipSpec, Fields, Generation, Vendor};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let now = 1_795_000_000;
@@ -34,11 +35,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "seed-v5",
         include_bytes!("../../tests/vectors/tdx/v5-td15ex.quote"),
     )?;
-    put(
-        "tdx-collateral",
-        "seed-v4",
-        include_bytes!("../../tests/vectors/tdx/v4.collateral.json"),
-    )?;
+    let collateral = include_bytes!("../../tests/vectors/tdx/v4.collateral.json");
+    put("tdx-collateral", "seed-v4", collateral)?;
+    for (part, member, name) in [
+        ("tcb_info", "tcbInfo", "seed-tcb-info"),
+        ("qe_identity", "enclaveIdentity", "seed-qe-identity"),
+    ] {
+        let answer = answer(&serde_json::from_slice(collateral)?, part, member);
+        put("tdx-collateral", name, answer.as_bytes())?;
+    }
     put(
         "tdx-collateral",
         "seed-v5",
@@ -61,6 +66,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         put("report", &name, &report)?;
         let json = simvendor::guest_components_json(&report, &chip).to_string();
         put("json", &name, json.as_bytes())?;
+        for (of, table) in tables(&vendor, &chip) {
+            let mut json = simvendor::guest_components_json(&report, &chip);
+            if let Some(members) = json.as_object_mut() {
+                members.insert("cert_chain".to_owned(), table);
+            }
+            let name = format!("{name}-{of}");
+            put("json", &name, json.to_string().as_bytes())?;
+        }
         put("revocation", &name, &vendor.revocation_list(now, &[1, 2])?)?;
         put(
             "chain",
@@ -69,4 +82,42 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         )?;
     }
     Ok(())
+}
+
+/// Certificate tables as hosts hand them over, and as they do not.
+fn tables(vendor: &Vendor, chip: &Chip) -> [(&'static str, Value); 5] {
+    let entry = |kind: &str, data: &[u8]| json!({"cert_type": kind, "data": data});
+    let whole = [
+        entry("ARK", vendor.ark()),
+        entry("ASK", vendor.ask()),
+        entry("VCEK", chip.certificate()),
+    ];
+    let kinds = ["CRL", "ASVK", "ARK", "", "OTHER", "VLEK", "VCEK", "VLEK"];
+    let short = |kind: &&str| entry(kind, b"0");
+    [
+        ("whole-table", json!(whole)),
+        (
+            "table-of-kinds",
+            kinds.iter().map(short).collect::<Vec<_>>().into(),
+        ),
+        (
+            "long-table",
+            kinds[..5]
+                .iter()
+                .cycle()
+                .take(100)
+                .map(short)
+                .collect::<Vec<_>>()
+                .into(),
+        ),
+        ("empty-table", json!([])),
+        ("no-table", Value::Null),
+    ]
+}
+
+/// A part as Intel's service answers.
+fn answer(collateral: &Value, part: &str, member: &str) -> String {
+    let text = collateral[part].as_str().unwrap_or_default();
+    let signature = &collateral[format!("{part}_signature")];
+    format!("{{\"{member}\":{text},\"signature\":{signature}}}")
 }

@@ -4,20 +4,23 @@
 //! `run.sh SECONDS` lets a fuzzer look for such bytes; `cargo test` replays what
 //! it kept in `corpus/`.
 
-mod collateral;
 mod memory;
+mod tdx;
 
 use std::hint::black_box;
 use std::sync::LazyLock;
 
 use evidence::launch::Firmware;
-use evidence::tdx::{Collateral, Quote, SignedText};
 use evidence::{
-    Certificate, Evidence, Report, RevocationList, Root, built_in_roots, from_guest_components,
+    Certificate, Evidence, Generation, Report, RevocationList, Root, Timestamp, built_in_roots,
+    from_guest_components,
 };
 
-pub use collateral::verify_with;
 pub use memory::LIMIT;
+pub use tdx::{tdx_collateral, tdx_quote, verify_with};
+
+/// A moment at which certificates are valid, or not; 2026-11.
+const NOW: u64 = 1_795_000_000;
 
 /// A function that takes any bytes.
 pub type Target = fn(&[u8]);
@@ -39,29 +42,45 @@ pub fn report(bytes: &[u8]) {
     memory::bounded(|| {
         if let Ok(report) = Report::parse(bytes) {
             assert_eq!(report.bytes().as_slice(), bytes);
-            black_box(format!("{report:?}"));
-            black_box((report.cpuid(), report.mitigations(), report.key_info()));
-            black_box((report.signature(), report.firmware(), report.chip_id()));
+            fields(&report);
         }
     });
 }
 
-/// The guest components' JSON: what it gives is a report's length.
+/// The guest components' JSON, with the certificate table in it: what it gives is a
+/// report's length, and then read as report and certificate.
 pub fn json(bytes: &[u8]) {
     memory::bounded(|| {
-        if let Ok(Evidence { report, .. }) = from_guest_components(bytes) {
-            assert_eq!(report.len(), evidence::REPORT_LEN);
-            black_box(Report::parse(&report).is_ok());
+        let Ok(evidence) = from_guest_components(bytes) else {
+            return;
+        };
+        let Evidence {
+            report,
+            certificate,
+        } = evidence;
+        assert_eq!(report.len(), evidence::REPORT_LEN);
+        let (report, certificate) = (Report::parse(&report), Certificate::parse(&certificate));
+        if let Ok(report) = &report {
+            fields(report);
+        }
+        if let (Ok(certificate), Ok(report)) = (certificate, report) {
+            black_box(certificate.has_signed_report(&report));
         }
     });
 }
 
-/// A certificate.
+/// A certificate, and all it says.
 pub fn certificate(bytes: &[u8]) {
     memory::bounded(|| {
         if let Ok(certificate) = Certificate::parse(bytes) {
             assert_eq!(certificate.der(), bytes);
             black_box(format!("{certificate:?}"));
+            black_box((certificate.common_name(), certificate.chip_id()));
+            black_box(certificate.is_valid_at(Timestamp::from_secs(NOW)));
+            for generation in Generation::ALL {
+                let of_it = (certificate.is_for(generation), certificate.tcb(generation));
+                black_box(of_it);
+            }
         }
     });
 }
@@ -94,39 +113,30 @@ pub fn chain(bytes: &[u8]) {
     });
 }
 
-/// A TDX quote.
-pub fn tdx_quote(bytes: &[u8]) {
-    memory::bounded(|| {
-        if let Ok(quote) = Quote::parse(bytes) {
-            assert_eq!(quote.bytes(), bytes);
-        }
-    });
-}
-
-/// TDX collateral, as the service answers for a part and as JSON, and a real quote verified with it: that reads every
-/// part. Nothing passes but what Intel signed.
-pub fn tdx_collateral(bytes: &[u8]) {
-    static REAL: LazyLock<Option<Collateral>> = LazyLock::new(collateral::real);
-    let Some(real) = &*REAL else {
-        return;
-    };
-    memory::bounded(|| {
-        // A part as Intel's service answers.
-        black_box(SignedText::from_answer(bytes, "").is_ok());
-        if let Ok(collateral) = Collateral::from_json(bytes)
-            && verify_with(collateral.clone()).is_ok()
-        {
-            assert_eq!(collateral.tcb_info, real.tcb_info);
-            assert_eq!(collateral.qe_identity, real.qe_identity);
-        }
-    });
-}
-
 /// A firmware image, as who measures a guest gives it.
 pub fn firmware(bytes: &[u8]) {
     memory::bounded(|| {
-        black_box(Firmware::parse(bytes).is_ok());
+        if let Ok(firmware) = Firmware::parse(bytes) {
+            black_box((firmware.base(), firmware.sections().len()));
+            black_box((firmware.reset_address(), firmware.hashes_area()));
+        }
     });
+}
+
+/// All that a report says.
+fn fields(report: &Report) {
+    black_box(format!("{report:?}"));
+    black_box((report.signed_bytes(), report.signature(), report.version()));
+    black_box((report.policy(), report.policy_abi(), report.platform_info()));
+    black_box((0..64).any(|bit| report.policy_bit(bit) && report.platform_bit(bit)));
+    black_box((report.family_id(), report.image_id(), report.guest_svn()));
+    black_box((report.vmpl(), report.signature_algorithm()));
+    black_box((report.key_info().signer(), report.key_info().is_unsigned()));
+    black_box((report.report_data(), report.measurement()));
+    black_box((report.host_data(), report.id_key_digest()));
+    black_box((report.author_key_digest(), report.report_id()));
+    black_box((report.report_id_ma(), report.cpuid(), report.chip_id()));
+    black_box((report.firmware(), report.mitigations()));
 }
 
 /// What a target's program does without a fuzzer: reads the files it is given.

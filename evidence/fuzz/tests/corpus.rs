@@ -27,6 +27,14 @@ fn nothing_kept_panics_or_takes_a_megabyte() {
     evidence_fuzz::json(many("{\"cert_chain\":[", entry, "").as_bytes());
     evidence_fuzz::json(many("{\"cert_chain\":[{\"data\":[", "1,", "").as_bytes());
     evidence_fuzz::json("[".repeat(64 * 1024).as_bytes());
+    // And one that is accepted: a table as long as the report leaves room for.
+    let head = include_str!("../corpus/json/seed-Genoa-no-table");
+    let head = head.replace("\"cert_chain\":null}", "\"cert_chain\":[");
+    assert!(head.ends_with('['));
+    let table = many(&head, entry, "{\"cert_type\":\"VCEK\",\"data\":[7]}]}");
+    let chosen = evidence::from_guest_components(table.as_bytes()).unwrap();
+    assert_eq!(chosen.certificate, [7]);
+    evidence_fuzz::json(table.as_bytes());
 
     let now = 1_795_000_000;
     let vendor = simvendor::Vendor::generate(simvendor::Generation::Milan, now).unwrap();

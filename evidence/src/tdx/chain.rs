@@ -2,7 +2,8 @@
 //! with the leaf first (Intel SGX PCK Certificate and Certificate Revocation
 //! List Profile Specification).
 //!
-//! Reading proves nothing. Whether a chain ends in the root is dcap-qvl's word.
+//! Reading proves nothing. Who signed whom is asked of each; what else makes a
+//! chain, names and usages, is dcap-qvl's word.
 
 use x509_cert::der::asn1::BitString;
 use x509_cert::der::{Decode as _, Encode as _, pem};
@@ -84,6 +85,7 @@ impl Certificate {
         vendor::has_signed(&self.key, message, signature)
     }
 
+    /// Whether `issuer`'s key signed this certificate.
     pub(super) fn is_signed_by(&self, issuer: &Self) -> bool {
         issuer.has_signed_der(&self.der)
     }
@@ -96,15 +98,15 @@ impl Certificate {
     }
 }
 
+/// Whether a chain of these two ends in `root`.
+pub(super) fn ends_in(root: &Certificate, [signer, last]: &[Certificate; 2]) -> bool {
+    last.der == root.der && signer.is_signed_by(root)
+}
+
 /// Signer and root, of a chain that has these two.
 pub(super) fn signer_and_root(pem: &str) -> Option<[Certificate; 2]> {
     let chain: Vec<Certificate> = certificates(pem)?.take(3).collect::<Option<_>>()?;
     chain.try_into().ok()
-}
-
-/// The leaf of a PEM chain.
-pub(super) fn leaf(pem: &str) -> Option<Certificate> {
-    certificates(pem)?.next()?
 }
 
 /// The PCK's certificate, its issuer's and the root's, if `pem` says them in the

@@ -16,8 +16,8 @@ use crate::Timestamp;
 use crate::list::List;
 
 /// Longest TCB info, identity or list we read: room for six hundred revoked keys.
-/// Real ones have up to 6 kB. JSON can take sixteen bytes of memory for each of
-/// its own; with this, dcap-qvl holds less than a megabyte whatever it is given.
+/// Real ones have up to 6 kB. In dcap-qvl, JSON can take sixteen bytes of memory for
+/// each of its own, but it is given only what a key under the root signed.
 pub const COLLATERAL_PART_MAX: usize = 24 * 1024;
 
 /// Longest JSON form of all parts: each of them as long as it may be, lists in
@@ -31,14 +31,14 @@ pub struct Collateral {
     pub tcb_info: String,
     /// Signature over it: r ‖ s, 64 bytes.
     pub tcb_info_signature: Vec<u8>,
-    /// Certificates of the key that signed it, PEM, leaf first.
+    /// Certificates of the key that signed it and of the root, PEM.
     pub tcb_info_issuer_chain: String,
     /// Identity of the quoting enclave: the member `enclaveIdentity`, exactly as
     /// signed.
     pub qe_identity: String,
     /// Signature over it: r ‖ s, 64 bytes.
     pub qe_identity_signature: Vec<u8>,
-    /// Certificates of the key that signed it, PEM, leaf first.
+    /// Certificates of the key that signed it and of the root, PEM.
     pub qe_identity_issuer_chain: String,
     /// The root's revocation list, DER.
     pub root_ca_crl: Vec<u8>,
@@ -95,10 +95,11 @@ pub(super) struct QeIdentity {
 pub(super) struct Read {
     pub(super) tcb_info: TcbInfo,
     pub(super) tcb_info_signature: [u8; 64],
-    pub(super) tcb_signer: Certificate,
+    /// The key that signed it, and the root.
+    pub(super) tcb_signer: [Certificate; 2],
     pub(super) qe_identity: QeIdentity,
     pub(super) qe_identity_signature: [u8; 64],
-    pub(super) qe_signer: Certificate,
+    pub(super) qe_signer: [Certificate; 2],
     pub(super) root_ca_crl: Vec<SerialNumber>,
     pub(super) pck_crl: Vec<SerialNumber>,
     /// The parts that Intel makes anew all the time, and the root's list, made
@@ -167,11 +168,11 @@ impl Collateral {
         Ok(Read {
             tcb_info,
             tcb_info_signature,
-            tcb_signer: chain::leaf(&self.tcb_info_issuer_chain)
+            tcb_signer: chain::signer_and_root(&self.tcb_info_issuer_chain)
                 .ok_or_else(unreadable("certificates of the TCB info"))?,
             qe_identity,
             qe_identity_signature,
-            qe_signer: chain::leaf(&self.qe_identity_issuer_chain)
+            qe_signer: chain::signer_and_root(&self.qe_identity_issuer_chain)
                 .ok_or_else(unreadable("certificates of the quoting enclave's identity"))?,
             root_ca_crl,
             pck_crl,

@@ -8,7 +8,7 @@ use dcap_qvl::intel::PckExtension;
 use super::chain::{self, Certificate};
 use super::collateral::Read;
 use super::quote::Quote;
-use super::{Evidence, Expected, Reason, Rejection, vendor};
+use super::{Evidence, Expected, Reason, Rejection, rules, vendor};
 use crate::Timestamp;
 use crate::ledger::Ledger;
 
@@ -26,8 +26,8 @@ pub(super) fn require(
     expected: &Expected,
     now: Timestamp,
 ) -> Result<Origin, Rejection> {
-    let ([pck, issuer, _], platform) = require_chain(ledger, quote, expected)?;
-    let ended = pck.is_signed_by(&issuer) && issuer.is_signed_by(expected.root.certificate());
+    let ([pck, issuer, root], platform) = require_chain(ledger, quote, expected)?;
+    let ended = pck.is_signed_by(&issuer) && issuer.is_signed_by(&root);
     ledger.require(
         Reason::CertificateChain,
         "PCK chain",
@@ -35,12 +35,14 @@ pub(super) fn require(
         if ended { "signed" } else { "not signed by it" },
         ended,
     )?;
+    require_signers(ledger, collateral, &root)?;
+    let ([tcb_signer, _], [qe_signer, _]) = (&collateral.tcb_signer, &collateral.qe_signer);
     let certificates = [
-        ("root", expected.root.certificate()),
+        ("root", &root),
         ("PCK authority", &issuer),
         ("PCK", &pck),
-        ("signer of the TCB info", &collateral.tcb_signer),
-        ("signer of the identity", &collateral.qe_signer),
+        ("signer of the TCB info", tcb_signer),
+        ("signer of the identity", qe_signer),
     ];
     for (name, certificate) in certificates {
         let (from, until) = certificate.validity();
@@ -52,7 +54,8 @@ pub(super) fn require(
             certificate.is_valid_at(now),
         )?;
     }
-    require_not_revoked(ledger, collateral, &pck, &issuer)?;
+    require_lists(ledger, evidence, &issuer, &root)?;
+    require_not_revoked(ledger, collateral, &pck, &issuer, &root)?;
     require_signatures(ledger, evidence, quote, collateral, &pck)?;
     require_platform(ledger, collateral, &platform)?;
     let verified = vendor::verify(quote, &evidence.collateral, &expected.root, now);
@@ -62,7 +65,10 @@ pub(super) fn require(
             ledger.pass(name, wanted, "as they should be");
             Ok(Origin { platform, claims })
         }
-        Err(error) => Err(ledger.refuse(Reason::Vendor, name, wanted, error)),
+        Err(error) => {
+            let reason = rules::broken(quote, &evidence.collateral, &platform);
+            Err(ledger.refuse(reason, name, wanted, error))
+        }
     }
 }
 
@@ -98,16 +104,68 @@ fn require_chain(
     Ok((chain, platform))
 }
 
-/// The lists' signatures are among the vendor's rules.
+/// Nothing but the root stands above the keys that sign collateral: dcap-qvl reads
+/// no more than what such a key signed.
+fn require_signers(
+    ledger: &mut Ledger,
+    collateral: &Read,
+    root: &Certificate,
+) -> Result<(), Rejection> {
+    for (name, chain) in [
+        ("signer of the TCB info", &collateral.tcb_signer),
+        ("signer of the identity", &collateral.qe_signer),
+    ] {
+        let ended = chain::ends_in(root, chain);
+        ledger.require(
+            Reason::SignerChain,
+            "signer's chain",
+            format!("{name} signed by the root"),
+            if ended { "signed" } else { "not signed by it" },
+            ended,
+        )?;
+    }
+    Ok(())
+}
+
+fn require_lists(
+    ledger: &mut Ledger,
+    evidence: &Evidence,
+    issuer: &Certificate,
+    root: &Certificate,
+) -> Result<(), Rejection> {
+    let Evidence { collateral, .. } = evidence;
+    for (reason, wanted, signer, list) in [
+        (
+            Reason::RootListSignature,
+            "the root's list by the root",
+            root,
+            &collateral.root_ca_crl,
+        ),
+        (
+            Reason::PckListSignature,
+            "the list about platforms' keys by their authority",
+            issuer,
+            &collateral.pck_crl,
+        ),
+    ] {
+        let fits = signer.has_signed_der(list);
+        let seen = if fits { "it fits" } else { "it does not fit" };
+        ledger.require(reason, "list's signature", wanted, seen, fits)?;
+    }
+    Ok(())
+}
+
 fn require_not_revoked(
     ledger: &mut Ledger,
     collateral: &Read,
     pck: &Certificate,
     issuer: &Certificate,
+    root: &Certificate,
 ) -> Result<(), Rejection> {
-    let (signer, other) = (&collateral.tcb_signer, &collateral.qe_signer);
+    let ([signer, _], [other, _]) = (&collateral.tcb_signer, &collateral.qe_signer);
     let (of_root, of_issuer) = (&collateral.root_ca_crl, &collateral.pck_crl);
     for (reason, name, certificate, list) in [
+        (Reason::RootRevoked, "root", root, of_root),
         (Reason::KeyRevoked, "PCK", pck, of_issuer),
         (
             Reason::IntermediateRevoked,
@@ -147,6 +205,7 @@ fn require_signatures(
         let seen = if fits { "it fits" } else { "it does not fit" };
         ledger.require(reason, name, wanted, seen, fits)
     };
+    let ([tcb_signer, _], [qe_signer, _]) = (&collateral.tcb_signer, &collateral.qe_signer);
     let data = quote.signature_data();
     require(
         Reason::QeReportSignature,
@@ -179,7 +238,7 @@ fn require_signatures(
         Reason::TcbInfoSignature,
         "TCB info's signature",
         "by its signer over it",
-        collateral.tcb_signer.has_signed(
+        tcb_signer.has_signed(
             evidence.collateral.tcb_info.as_bytes(),
             &collateral.tcb_info_signature,
         ),
@@ -188,7 +247,7 @@ fn require_signatures(
         Reason::QeIdentitySignature,
         "identity's signature",
         "by its signer over it",
-        collateral.qe_signer.has_signed(
+        qe_signer.has_signed(
             evidence.collateral.qe_identity.as_bytes(),
             &collateral.qe_identity_signature,
         ),

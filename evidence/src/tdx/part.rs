@@ -174,9 +174,10 @@ fn require_signed(part: &SignedText, root: &Root, now: Timestamp) -> Result<(), 
 /// The leaf of a chain of two that ends in `root`, valid at `now`.
 fn require_signer(pem: &str, root: &Root, now: Timestamp) -> Result<Certificate, PartError> {
     let unreadable = PartError::Unreadable("certificates of its signer");
-    let [signer, last] = chain::signer_and_root(pem).ok_or(unreadable)?;
-    let ended = last.der() == root.certificate().der() && signer.is_signed_by(&last);
+    let chain = chain::signer_and_root(pem).ok_or(unreadable)?;
+    let ended = chain::ends_in(root.certificate(), &chain);
     require(ended, PartError::Root)?;
+    let [signer, last] = chain;
     let valid = signer.is_valid_at(now) && last.is_valid_at(now);
     require(valid, PartError::CertificateTime)?;
     Ok(signer)

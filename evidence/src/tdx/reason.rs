@@ -24,8 +24,16 @@ crate::reason::reasons! {
     /// The PCK's certificate is not signed by its authority, or that not by the
     /// root.
     CertificateChain,
+    /// The key that signed a part of the collateral is not signed by the root.
+    SignerChain,
     /// A certificate is not valid at this time.
     CertificateTime,
+    /// The signature of the root's revocation list does not fit.
+    RootListSignature,
+    /// The signature of the list about platforms' keys does not fit.
+    PckListSignature,
+    /// The root is on its own list.
+    RootRevoked,
     /// The platform's key (PCK) is revoked.
     KeyRevoked,
     /// The authority that signed the platform's key is revoked.
@@ -44,9 +52,19 @@ crate::reason::reasons! {
     QeIdentitySignature,
     /// The TCB info is about another kind of platform.
     CollateralPlatform,
-    /// Intel's own rules refuse it: a chain does not end in the root or is
-    /// revoked, the quoting enclave or the TDX module is not Intel's, or the TCB
-    /// matches no level or a revoked one.
+    /// The quoting enclave is not the one that its identity describes.
+    QuotingEnclave,
+    /// The TDX module is not one that the TCB info describes.
+    TdxModule,
+    /// Platform, TDX module or quoting enclave reaches no TCB level.
+    TcbLevel,
+    /// Intel revoked the TCB level of platform, TDX module or quoting enclave. No
+    /// expectation accepts that.
+    TcbRevoked,
+    /// Another of Intel's rules refuses it: what a certificate may be used for, a
+    /// list that is not about what it was given for, collateral in a form that
+    /// Intel does not use. dcap-qvl's errors are text: the last check carries
+    /// it, and nothing here is told apart by it.
     Vendor,
     /// The TCB's status is below the floor.
     TcbStatus,

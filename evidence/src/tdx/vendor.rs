@@ -1,4 +1,4 @@
-//! The one place that calls dcap-qvl: ECDSA on P-256, and Intel's verification of
+//! The one place where dcap-qvl judges: ECDSA on P-256, and Intel's verification of
 //! a quote against collateral. What it does not check is in the files beside this.
 
 use dcap_qvl::config::{CryptoProvider as _, EcdsaSigEncoder as _};

@@ -126,7 +126,10 @@ fn the_worst_of_platform_enclave_launch_and_now_counts() {
             s.set(at::TEE_TCB_SVN2, &[6, 0, 2]);
         }),
     ] {
-        assert_eq!(refusal(&revoked.expecting(anything)), Some(Reason::Vendor));
+        assert_eq!(
+            refusal(&revoked.expecting(anything)),
+            Some(Reason::TcbRevoked)
+        );
     }
     // Advisories of what was launched and of what runs now.
     let case = simulated(|s| {

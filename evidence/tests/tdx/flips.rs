@@ -1,17 +1,72 @@
-//! Bytes that differ: each one of a quote, of its certificates and of its
-//! collateral is refused; so is each length but the right one. No input makes the
-//! program panic.
+//! Bits that differ: every single one of a quote, of all signatures and of what binds
+//! a quote to a job is refused, and one of every byte of the rest of its collateral;
+//! so is each length but the right one. No input makes the program panic.
 
 use std::collections::BTreeSet;
+use std::thread;
 
-use evidence::Timestamp;
-use evidence::tdx::{QUOTE_MAX, Quote, QuoteError, Reason};
+use evidence::tdx::{Collateral, ConfigId, QUOTE_MAX, Quote, QuoteError, Reason};
+use evidence::{Accept, Timestamp};
 use proptest::prelude::{any, prop, proptest};
+use x509_cert::der::pem;
 
 use crate::world::{Case, V4, V5, V5_EXTENDED};
 
-/// A part of collateral.
-type Part = fn(&mut Case) -> &mut Vec<u8>;
+/// One thing flipped in a case: which one, by number.
+type Flip<'f> = &'f (dyn Fn(&mut Case, usize) + Sync);
+
+/// Why each of the first `count` flips is refused; none where it is not. Half of them
+/// on another core, as this is most of the time that the tests take.
+fn reasons(case: &Case, count: usize, flip: Flip<'_>) -> Vec<Option<Reason>> {
+    let refusal = |at| {
+        let mut case = case.clone();
+        flip(&mut case, at);
+        case.verify().err().map(|refused| refused.reason)
+    };
+    let half = |from| (from..count).step_by(2).map(refusal).collect::<Vec<_>>();
+    let (even, odd) = thread::scope(|scope| {
+        let odd = scope.spawn(|| half(1));
+        (half(0), odd.join().unwrap())
+    });
+    let (mut even, mut odd) = (even.into_iter(), odd.into_iter());
+    let next = |at| if at % 2 == 0 { even.next() } else { odd.next() };
+    (0..count).map_while(next).collect()
+}
+
+/// Asserts that each of them is refused, and gives the reasons that occur.
+fn refused(name: &str, case: &Case, count: usize, flip: Flip<'_>) -> BTreeSet<Reason> {
+    assert!(case.verify().is_ok());
+    let reasons = reasons(case, count, flip);
+    assert_eq!(reasons.len(), count);
+    let accepted = reasons.iter().position(Option::is_none);
+    assert_eq!(accepted, None, "{name}: this one may be flipped");
+    reasons.into_iter().flatten().collect()
+}
+
+fn flip(bytes: &mut [u8], bit: usize) {
+    bytes[bit / 8] ^= 1 << (bit % 8);
+}
+
+/// Flips in DER that ends in a signature: how many, and each of them. Every bit of
+/// the last 80 bytes, in which the signature is, and one of every byte before.
+fn flips_of_der(der: &[u8]) -> (usize, impl Fn(&mut [u8], usize) + use<>) {
+    let before = der.len() - 80;
+    let flips = move |der: &mut [u8], at: usize| {
+        if at < before {
+            der[at] ^= 1 << (at % 8);
+        } else {
+            flip(der, before * 8 + (at - before));
+        }
+    };
+    (before + 80 * 8, flips)
+}
+
+/// Flips a bit of one byte of text. Never the eighth: then it would be none.
+fn flip_text(text: &mut String, at: usize) {
+    let mut bytes = std::mem::take(text).into_bytes();
+    bytes[at] ^= 1 << (at % 7);
+    *text = String::from_utf8(bytes).unwrap();
+}
 
 /// A real case whose every byte counts: a version 4 quote ends before its padding.
 fn end(case: &Case) -> usize {
@@ -20,84 +75,189 @@ fn end(case: &Case) -> usize {
 }
 
 #[test]
-fn each_flipped_byte_of_a_quote_is_refused() {
-    // The signature data of the second has the same form as that of the first.
-    for (case, whole) in [(V4.case(), true), (V5_EXTENDED.case(), false)] {
-        let signed = Quote::parse(&case.evidence.quote).unwrap();
-        let signed = signed.signed_bytes().len();
-        let mut reached = BTreeSet::new();
-        for at in 0..if whole { end(&case) } else { signed } {
-            let mut case = case.clone();
-            case.evidence.quote[at] ^= 1 << (at % 8);
-            let refused = case.verify().map(|_| at).unwrap_err();
-            reached.insert((at < signed, refused.reason));
-        }
-        assert!(reached.contains(&(true, Reason::Unreadable)));
-        assert!(reached.contains(&(true, Reason::Signature)));
-        for reason in [
-            Reason::Unreadable,
-            Reason::Signature,
-            Reason::AttestationKey,
-            Reason::QeReportSignature,
-            Reason::CertificatesUnreadable,
-            Reason::CertificateChain,
-        ] {
-            assert_eq!(reached.contains(&(false, reason)), whole, "{reason:?}");
-        }
+fn every_flipped_bit_of_a_quote_is_refused() {
+    let of_header_and_report = BTreeSet::from([
+        Reason::Unreadable,
+        Reason::UnknownAttribute,
+        Reason::Migratable,
+        Reason::SeptVeDisable,
+        Reason::Signature,
+    ]);
+    let of_signature_data = BTreeSet::from([
+        Reason::Unreadable,
+        Reason::CertificatesUnreadable,
+        Reason::Root,
+        Reason::CertificateChain,
+        Reason::QeReportSignature,
+        Reason::AttestationKey,
+        Reason::Signature,
+    ]);
+    for case in [V4.case(), V5_EXTENDED.case()] {
+        let quote = Quote::parse(&case.evidence.quote).unwrap();
+        let signed = quote.signed_bytes().len() * 8;
+        let reasons = refused("quote", &case, signed, &|case, bit| {
+            flip(&mut case.evidence.quote, bit);
+        });
+        assert_eq!(reasons, of_header_and_report);
+        let behind = quote.bytes().len() * 8 - signed;
+        let reasons = refused("signature data", &case, behind, &|case, bit| {
+            flip(&mut case.evidence.quote, signed + bit);
+        });
+        assert_eq!(reasons, of_signature_data);
     }
 }
 
 #[test]
-fn each_flipped_bit_of_header_attributes_and_measurements_is_refused() {
-    let case = V5_EXTENDED.case();
-    let body = 54;
-    let places =
-        (0..body)
-            .chain(body + 112..body + 136)
-            .chain([body + 184, body + 600, body + 648]);
-    for bit in places.flat_map(|at| at * 8..at * 8 + 8) {
-        let mut case = case.clone();
-        case.evidence.quote[bit / 8] ^= 1 << (bit % 8);
-        assert!(case.verify().is_err(), "bit {bit}");
-    }
-}
-
-#[test]
-fn flipped_collateral_is_refused() {
+fn every_flipped_byte_of_signed_text_and_every_bit_of_its_signature_is_refused() {
     let case = V4.case();
-    // Every byte of the signatures, every 7th of what they are over; a prime, so
-    // that each place of a line of hex is met.
-    let parts: [(Part, usize); 4] = [
-        (|case| &mut case.evidence.collateral.tcb_info_signature, 1),
-        (
-            |case| &mut case.evidence.collateral.qe_identity_signature,
-            1,
-        ),
-        (|case| &mut case.evidence.collateral.root_ca_crl, 7),
-        (|case| &mut case.evidence.collateral.pck_crl, 97),
-    ];
-    for (part, step) in parts {
-        let length = part(&mut case.clone()).len();
-        for at in (0..length).step_by(step) {
-            let mut case = case.clone();
-            part(&mut case)[at] ^= 1 << (at % 8);
-            assert!(case.verify().is_err(), "byte {at} of {length}");
+    let collateral = &case.evidence.collateral;
+    let count = collateral.tcb_info.len();
+    refused("TCB info", &case, count, &|case, at| {
+        flip_text(&mut case.evidence.collateral.tcb_info, at);
+    });
+    let count = collateral.qe_identity.len();
+    refused("identity", &case, count, &|case, at| {
+        flip_text(&mut case.evidence.collateral.qe_identity, at);
+    });
+    let reasons = refused("TCB info's signature", &case, 512, &|case, bit| {
+        flip(&mut case.evidence.collateral.tcb_info_signature, bit);
+    });
+    assert_eq!(reasons, BTreeSet::from([Reason::TcbInfoSignature]));
+    let reasons = refused("identity's signature", &case, 512, &|case, bit| {
+        flip(&mut case.evidence.collateral.qe_identity_signature, bit);
+    });
+    assert_eq!(reasons, BTreeSet::from([Reason::QeIdentitySignature]));
+}
+
+#[test]
+fn every_flipped_byte_of_a_revocation_list_and_bit_of_its_signature_is_refused() {
+    let case = V4.case();
+    let collateral = &case.evidence.collateral;
+    let (count, flip) = flips_of_der(&collateral.root_ca_crl);
+    let reasons = refused("root's list", &case, count, &|case, at| {
+        flip(&mut case.evidence.collateral.root_ca_crl, at);
+    });
+    assert!(reasons.contains(&Reason::RootListSignature), "{reasons:?}");
+    let (count, flip) = flips_of_der(&collateral.pck_crl);
+    let reasons = refused("PCK list", &case, count, &|case, at| {
+        flip(&mut case.evidence.collateral.pck_crl, at);
+    });
+    assert!(reasons.contains(&Reason::PckListSignature), "{reasons:?}");
+}
+
+/// A chain of the collateral.
+type Chain = fn(&mut Collateral) -> &mut String;
+
+const CHAINS: [Chain; 2] = [
+    |collateral| &mut collateral.tcb_info_issuer_chain,
+    |collateral| &mut collateral.qe_identity_issuer_chain,
+];
+
+fn certificates(chain: &str) -> Vec<Vec<u8>> {
+    let each = chain
+        .trim_end()
+        .split_inclusive("-----END CERTIFICATE-----");
+    each.map(|one| pem::decode_vec(one.as_bytes()).unwrap().1)
+        .collect()
+}
+
+fn chain_of(certificates: &[Vec<u8>]) -> String {
+    let one = |der: &Vec<u8>| pem::encode_string("CERTIFICATE", pem::LineEnding::LF, der);
+    certificates.iter().map(|der| one(der).unwrap()).collect()
+}
+
+#[test]
+fn every_flipped_byte_of_a_signers_certificates_and_bit_of_their_signatures_is_refused() {
+    let case = V4.case();
+    for chain in CHAINS {
+        let good = certificates(chain(&mut case.evidence.collateral.clone()));
+        assert_eq!(good.len(), 2);
+        for (which, der) in good.iter().enumerate() {
+            let (count, flip) = flips_of_der(der);
+            let reasons = refused("certificate", &case, count, &|case, at| {
+                let mut changed = good.clone();
+                flip(&mut changed[which], at);
+                *chain(&mut case.evidence.collateral) = chain_of(&changed);
+            });
+            let wanted = [Reason::CollateralUnreadable, Reason::SignerChain];
+            assert_eq!(reasons, BTreeSet::from(wanted));
         }
     }
-    let texts: [fn(&mut Case) -> &mut String; 2] = [
-        |case| &mut case.evidence.collateral.tcb_info,
-        |case| &mut case.evidence.collateral.qe_identity,
-    ];
-    for text in texts {
-        let length = text(&mut case.clone()).len();
-        for at in (0..length).step_by(7) {
-            let mut case = case.clone();
-            let mut bytes = text(&mut case).clone().into_bytes();
-            bytes[at] ^= 1;
-            *text(&mut case) = String::from_utf8(bytes).unwrap();
-            assert!(case.verify().is_err(), "byte {at} of {length}");
-        }
+}
+
+#[test]
+fn every_flipped_byte_of_a_signers_chain_is_refused_but_for_space_at_its_end() {
+    let case = V4.case();
+    for chain in CHAINS {
+        let text = chain(&mut case.evidence.collateral.clone()).clone();
+        assert!(text.ends_with("-----\n"));
+        refused("chain", &case, text.len() - 1, &|case, at| {
+            flip_text(chain(&mut case.evidence.collateral), at);
+        });
     }
+}
+
+#[test]
+fn every_flipped_bit_of_what_binds_a_quote_is_refused() {
+    let case = V5_EXTENDED.case();
+    let quote = Quote::parse(&case.evidence.quote).unwrap();
+    let reasons = refused("MRCONFIGID", &case, 48 * 8, &|case, bit| {
+        let mut other = quote.mr_config_id();
+        flip(&mut other, bit);
+        case.expected.mr_config_id = ConfigId::of_sha384(other);
+    });
+    assert_eq!(reasons, BTreeSet::from([Reason::MrConfigId]));
+    let reasons = refused("REPORTDATA", &case, 64 * 8, &|case, bit| {
+        flip(&mut case.expected.report_data, bit);
+    });
+    assert_eq!(reasons, BTreeSet::from([Reason::ReportData]));
+    let reasons = refused("MRTD", &case, 48 * 8, &|case, bit| {
+        let mut other = quote.mr_td();
+        flip(&mut other, bit);
+        case.expected.mr_td = Accept::Exactly(other);
+    });
+    assert_eq!(reasons, BTreeSet::from([Reason::MrTd]));
+}
+
+#[test]
+fn each_wrong_form_of_a_quote_has_an_error_of_its_own() {
+    let good = V5_EXTENDED.case().evidence.quote;
+    let read = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut quote = good.clone();
+        change(&mut quote);
+        Quote::parse(&quote).unwrap_err()
+    };
+    let set = |at: usize, value: u8| read(&|quote| quote[at] = value);
+    // Signature data, the quoting enclave's part of it, and the PCK chain.
+    let data = 54 + 885;
+    let enclave = data + 4 + 128;
+    let chain = enclave + 6 + 384 + 64 + 2 + 32;
+    assert_eq!(set(0, 3), QuoteError::Version(3));
+    assert_eq!(set(2, 3), QuoteError::KeyType(3));
+    assert_eq!(set(4, 0), QuoteError::TeeType(0));
+    assert_eq!(set(8, 1), QuoteError::Reserved);
+    assert_eq!(set(12, 0), QuoteError::QeVendor);
+    assert_eq!(set(48, 1), QuoteError::BodyType(1));
+    assert_eq!(set(48, 3), QuoteError::BodyLength(885, 648));
+    assert_eq!(set(enclave, 5), QuoteError::Certification(5, 6));
+    assert_eq!(set(chain, 3), QuoteError::Certification(3, 5));
+    assert_eq!(set(chain - 34, 33), QuoteError::QeAuth(33));
+    // A byte more in the data than in what it holds.
+    let longer = |lengths: &[usize]| {
+        let end = data + 4 + usize::from(u16::from_le_bytes([good[data], good[data + 1]]));
+        read(&|quote| {
+            quote.insert(end, 0);
+            for at in lengths {
+                let length = u16::from_le_bytes([quote[*at], quote[at + 1]]) + 1;
+                quote[*at..at + 2].copy_from_slice(&length.to_le_bytes());
+            }
+        })
+    };
+    let extra = |part| QuoteError::Extra(part, 1);
+    assert_eq!(longer(&[data]), extra("certification data"));
+    assert_eq!(longer(&[data, enclave + 2]), extra("PCK chain"));
+    let without_end = read(&|quote| quote.truncate(data + 3));
+    assert_eq!(without_end, QuoteError::Ends("signature data"));
 }
 
 #[test]
@@ -161,7 +321,7 @@ fn a_wrong_length_anywhere_inside_is_refused() {
 
 #[test]
 fn collateral_has_an_end() {
-    use evidence::tdx::{COLLATERAL_MAX, COLLATERAL_PART_MAX, Collateral, CollateralError};
+    use evidence::tdx::{COLLATERAL_MAX, COLLATERAL_PART_MAX, CollateralError};
 
     // As long as may be is read, and one byte more is not.
     let refusal = |fill: &dyn Fn(&mut Collateral)| {

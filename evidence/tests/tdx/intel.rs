@@ -21,8 +21,11 @@ pub(crate) struct Spec {
     pub(crate) platform: (&'static str, &'static [&'static str]),
     /// The same for a level that needs a newer module: what runs now.
     pub(crate) current: (&'static str, &'static [&'static str]),
+    /// Version and status of what the TCB info says of modules of major version 1.
+    pub(crate) module: Option<(u8, &'static str)>,
     pub(crate) qe_status: &'static str,
-    pub(crate) qe_signer: [u8; 32],
+    /// The quoting enclave's report, but for the attestation key in it.
+    pub(crate) qe_report: Vec<u8>,
     pub(crate) evaluation: u32,
     /// Id and version of TCB info and identity.
     pub(crate) info: (&'static str, u8),
@@ -31,11 +34,19 @@ pub(crate) struct Spec {
     pub(crate) info_pce: &'static str,
     pub(crate) made: u64,
     pub(crate) list_made: u64,
+    pub(crate) root_validity: (u64, u64),
+    pub(crate) authority_validity: (u64, u64),
     pub(crate) pck_validity: (u64, u64),
+    pub(crate) info_signer_validity: (u64, u64),
+    pub(crate) identity_signer_validity: (u64, u64),
+    /// Whether the authority's certificate says that it is one.
+    pub(crate) authority_may_sign: bool,
     /// Dynamic platform, cached keys, SMT; none in certificates of one-package platforms.
     pub(crate) flags: Option<[bool; 3]>,
     pub(crate) pck_issuer: Key,
-    pub(crate) signer_issuer: Key,
+    pub(crate) info_signer_issuer: Key,
+    pub(crate) identity_signer_issuer: Key,
+    pub(crate) root_list_by: Key,
     pub(crate) on_root_list: Vec<u8>,
     pub(crate) on_pck_list: Vec<u8>,
     pub(crate) pck_list_by: Key,
@@ -62,10 +73,14 @@ pub(crate) enum Key {
 pub(crate) const PPID: [u8; 16] = [0x77; 16];
 pub(crate) const FMSPC: [u8; 6] = [0xb0, 0xc0, 0x6f, 0, 0, 0];
 
-/// Offsets in a TD report.
+const FOR_EVER: (u64, u64) = (0, 4_000_000_000);
+
+/// Offsets in a TD report, and in the quoting enclave's.
 pub(crate) mod at {
     pub(crate) const TEE_TCB_SVN: usize = 0;
     pub(crate) const MR_SEAM: usize = 16;
+    pub(crate) const MR_SIGNER_SEAM: usize = 64;
+    pub(crate) const SEAM_ATTRIBUTES: usize = 112;
     pub(crate) const ATTRIBUTES: usize = 120;
     pub(crate) const XFAM: usize = 128;
     pub(crate) const MR_TD: usize = 136;
@@ -80,6 +95,11 @@ pub(crate) mod at {
     pub(crate) const DEVICES: usize = 681;
     pub(crate) const INITIAL_SERVICE_TDS: usize = 729;
     pub(crate) const CURRENT_SERVICE_TDS: usize = 829;
+    pub(crate) const QE_MISC_SELECT: usize = 16;
+    pub(crate) const QE_ATTRIBUTES: usize = 48;
+    pub(crate) const QE_MR_SIGNER: usize = 128;
+    pub(crate) const QE_PRODUCT: usize = 256;
+    pub(crate) const QE_VERSION: usize = 258;
 }
 
 impl Spec {
@@ -90,8 +110,9 @@ impl Spec {
             body: vec![0; 885],
             platform: ("UpToDate", &[]),
             current: ("UpToDate", &[]),
+            module: None,
             qe_status: "UpToDate",
-            qe_signer: [0x55; 32],
+            qe_report: vec![0; 384],
             evaluation: 20,
             info: ("TDX", 3),
             identity: ("TD_QE", 2),
@@ -99,10 +120,17 @@ impl Spec {
             info_pce: "0000",
             made: NOW - DAY,
             list_made: NOW - DAY,
+            root_validity: FOR_EVER,
+            authority_validity: (NOW - 1000 * DAY, NOW + 1000 * DAY),
             pck_validity: (NOW - 100 * DAY, NOW + 100 * DAY),
+            info_signer_validity: (NOW - 100 * DAY, NOW + 100 * DAY),
+            identity_signer_validity: (NOW - 100 * DAY, NOW + 100 * DAY),
+            authority_may_sign: true,
             flags: Some([false, false, true]),
             pck_issuer: Key::Authority,
-            signer_issuer: Key::Root,
+            info_signer_issuer: Key::Root,
+            identity_signer_issuer: Key::Root,
+            root_list_by: Key::Root,
             on_root_list: Vec::new(),
             on_pck_list: Vec::new(),
             pck_list_by: Key::Authority,
@@ -112,6 +140,9 @@ impl Spec {
             info_by: Key::Signer,
             identity_by: Key::Signer,
         };
+        spec.set_qe(at::QE_MR_SIGNER, &[0x55; 32]);
+        spec.set_qe(at::QE_PRODUCT, &[2, 0]);
+        spec.set_qe(at::QE_VERSION, &[4, 0]);
         spec.set(at::TEE_TCB_SVN, &[5, 0, 2]);
         spec.set(at::TEE_TCB_SVN2, &[5, 0, 2]);
         spec.set(at::MR_SEAM, &[0x5e; 48]);
@@ -133,6 +164,10 @@ impl Spec {
         self.body[at..at + bytes.len()].copy_from_slice(bytes);
     }
 
+    pub(crate) fn set_qe(&mut self, at: usize, bytes: &[u8]) {
+        self.qe_report[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
     /// Flips a bit of the TD's attributes.
     pub(crate) fn flip_attribute(&mut self, bit: usize) {
         self.body[at::ATTRIBUTES + bit / 8] ^= 1 << (bit % 8);
@@ -140,17 +175,23 @@ impl Spec {
 
     pub(crate) fn evidence(&self) -> Evidence {
         let (tcb_info, qe_identity) = (self.tcb_info(), self.qe_identity());
-        let signer = pem(&self.signer()) + &pem(&root());
+        let chain = |issuer, validity| {
+            let signer = certificate("Signer", Key::Signer, "Root", issuer, validity, &[]);
+            pem(&signer) + &pem(&self.root())
+        };
         Evidence {
             quote: self.quote(),
             collateral: Collateral {
                 tcb_info_signature: raw(self.info_by, tcb_info.as_bytes()),
                 tcb_info,
-                tcb_info_issuer_chain: signer.clone(),
+                tcb_info_issuer_chain: chain(self.info_signer_issuer, self.info_signer_validity),
                 qe_identity_signature: raw(self.identity_by, qe_identity.as_bytes()),
                 qe_identity,
-                qe_identity_issuer_chain: signer,
-                root_ca_crl: self.list("Root", Key::Root, &self.on_root_list),
+                qe_identity_issuer_chain: chain(
+                    self.identity_signer_issuer,
+                    self.identity_signer_validity,
+                ),
+                root_ca_crl: self.list("Root", self.root_list_by, &self.on_root_list),
                 pck_crl: self.list("Authority", self.pck_list_by, &self.on_pck_list),
             },
         }
@@ -177,13 +218,11 @@ impl Spec {
         let signature = raw(self.quote_by, &quote);
 
         let auth = [0xa0; 32];
-        let mut report = vec![0; 384];
-        report[128..160].copy_from_slice(&self.qe_signer);
-        report[256..258].copy_from_slice(&[2, 0]);
-        report[258..260].copy_from_slice(&[4, 0]);
+        let mut report = self.qe_report.clone();
         let hashed = [&point(self.hashed_key)[1..], &auth].concat();
         report[320..352].copy_from_slice(&sha256(&hashed));
-        let mut chain = (pem(&self.pck()) + &pem(&authority()) + &pem(&root())).into_bytes();
+        let chain = [self.pck(), self.authority(), self.root()];
+        let mut chain = chain.map(|der| pem(&der)).concat().into_bytes();
         chain.push(0);
         let qe = [
             &report[..],
@@ -228,6 +267,30 @@ impl Spec {
                 "advisoryIDs": advisories,
             })
         };
+        let module = serde_json::json!({
+            "mrsigner": "00".repeat(48),
+            "attributes": "00".repeat(8),
+            "attributesMask": "fe".to_owned() + &"ff".repeat(7),
+        });
+        let mut of_version = module.clone();
+        of_version["id"] = "TDX_01".into();
+        of_version["mrsigner"] = "11".repeat(48).into();
+        of_version["tcbLevels"] = serde_json::json!(
+            self.module
+                .map(|(version, status)| {
+                    vec![serde_json::json!({
+                        "tcb": {"isvsvn": version},
+                        "tcbDate": "2026-01-01T00:00:00Z",
+                        "tcbStatus": status,
+                    })]
+                })
+                .unwrap_or_default()
+        );
+        let of_version = if self.module.is_some() {
+            vec![of_version]
+        } else {
+            Vec::new()
+        };
         serde_json::json!({
             "id": self.info.0,
             "version": self.info.1,
@@ -237,11 +300,8 @@ impl Spec {
             "pceId": self.info_pce,
             "tcbType": 0,
             "tcbEvaluationDataNumber": self.evaluation,
-            "tdxModule": {
-                "mrsigner": "00".repeat(48),
-                "attributes": "00".repeat(8),
-                "attributesMask": "ff".repeat(8),
-            },
+            "tdxModule": module,
+            "tdxModuleIdentities": of_version,
             "tcbLevels": [level(self.current, 6), level(self.platform, 5)],
         })
         .to_string()
@@ -255,9 +315,9 @@ impl Spec {
             "nextUpdate": date(self.made + 30 * DAY),
             "tcbEvaluationDataNumber": self.evaluation,
             "miscselect": "00".repeat(4),
-            "miscselectMask": "ff".repeat(4),
+            "miscselectMask": "fe".to_owned() + &"ff".repeat(3),
             "attributes": "00".repeat(16),
-            "attributesMask": "ff".repeat(16),
+            "attributesMask": "fc".to_owned() + &"ff".repeat(15),
             "mrsigner": "55".repeat(32),
             "isvprodid": 2,
             "tcbLevels": [{
@@ -269,16 +329,19 @@ impl Spec {
         .to_string()
     }
 
-    fn signer(&self) -> Vec<u8> {
-        let validity = (NOW - 100 * DAY, NOW + 100 * DAY);
-        certificate(
-            "Signer",
-            Key::Signer,
-            "Root",
-            self.signer_issuer,
-            validity,
-            &[],
-        )
+    pub(crate) fn root(&self) -> Vec<u8> {
+        let (key, validity) = (Key::Root, self.root_validity);
+        certificate("Root", key, "Root", key, validity, &ca())
+    }
+
+    fn authority(&self) -> Vec<u8> {
+        let (key, validity) = (Key::Authority, self.authority_validity);
+        let extensions = if self.authority_may_sign {
+            ca()
+        } else {
+            Vec::new()
+        };
+        certificate("Authority", key, "Root", Key::Root, validity, &extensions)
     }
 
     /// Intel SGX PCK Certificate and Certificate Revocation List Profile
@@ -347,26 +410,7 @@ impl Spec {
 
 /// The root, valid for ever.
 pub(crate) fn root() -> Vec<u8> {
-    certificate(
-        "Root",
-        Key::Root,
-        "Root",
-        Key::Root,
-        (0, 4_000_000_000),
-        &ca(),
-    )
-}
-
-fn authority() -> Vec<u8> {
-    let validity = (NOW - 1000 * DAY, NOW + 1000 * DAY);
-    certificate(
-        "Authority",
-        Key::Authority,
-        "Root",
-        Key::Root,
-        validity,
-        &ca(),
-    )
+    Spec::new().root()
 }
 
 /// Basic constraints of an authority.

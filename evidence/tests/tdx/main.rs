@@ -15,4 +15,6 @@ mod parts;
 #[cfg(test)]
 mod real;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod world;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use evidence::tdx::{Bits, Evidence, Expected, Reason, Root};
 use evidence::{Accept, RootClass};
 
-use crate::intel::{self, Key, at};
+use crate::intel::{self, Key, Spec, at};
 use crate::world::{Case, DAY, NOW, simulated};
 
 #[test]
@@ -35,6 +35,41 @@ fn each_broken_thing_has_its_own_reason_and_every_reason_is_reached() {
         .filter(|reason| !reached.contains(reason))
         .collect();
     assert!(missed.is_empty(), "no break reaches {missed:?}");
+}
+
+/// A certificate's first and last moment.
+type Validity = fn(&mut Spec) -> &mut (u64, u64);
+
+#[test]
+fn each_certificate_outside_its_validity_is_refused_by_its_name() {
+    let certificates: [(&str, Validity); 5] = [
+        ("root", |s| &mut s.root_validity),
+        ("PCK authority", |s| &mut s.authority_validity),
+        ("PCK", |s| &mut s.pck_validity),
+        ("signer of the TCB info", |s| &mut s.info_signer_validity),
+        ("signer of the identity", |s| {
+            &mut s.identity_signer_validity
+        }),
+    ];
+    for (name, validity) in certificates {
+        for (from, until, accepted) in [
+            (NOW - DAY, NOW - 1, false),
+            (NOW - DAY, NOW, true),
+            (NOW, NOW + DAY, true),
+            (NOW + 1, NOW + DAY, false),
+        ] {
+            let case = simulated(|s| *validity(s) = (from, until));
+            let Err(refused) = case.verify() else {
+                assert!(accepted, "{name} {from} {until}");
+                continue;
+            };
+            assert!(!accepted, "{name} {from} {until}: {refused}");
+            assert_eq!(refused.reason, Reason::CertificateTime, "{name}");
+            let last = refused.checks.last().unwrap();
+            let named = format!("{name} valid on ");
+            assert!(last.expected.starts_with(&named), "{name}: {last}");
+        }
+    }
 }
 
 /// Good evidence of which something else is expected.
@@ -144,11 +179,32 @@ const BREAKS: &[(Reason, Break)] = &[
     (Reason::CertificateChain, || {
         simulated(|s| s.pck_issuer = Key::Nobody)
     }),
+    (Reason::SignerChain, || {
+        simulated(|s| s.info_signer_issuer = Key::Nobody)
+    }),
+    (Reason::SignerChain, || {
+        simulated(|s| s.identity_signer_issuer = Key::Nobody)
+    }),
+    (Reason::SignerChain, || {
+        // The root of somebody else with the same key.
+        edited(|e| {
+            let mut other = Spec::new();
+            other.root_validity.1 -= 1;
+            let chain = &mut e.collateral.qe_identity_issuer_chain;
+            *chain = other.evidence().collateral.qe_identity_issuer_chain;
+        })
+    }),
     (Reason::CertificateTime, || {
         simulated(|s| s.pck_validity = (NOW - DAY, NOW - 1))
     }),
-    (Reason::CertificateTime, || {
-        simulated(|s| s.pck_validity = (NOW + 1, NOW + DAY))
+    (Reason::RootListSignature, || {
+        simulated(|s| s.root_list_by = Key::Authority)
+    }),
+    (Reason::PckListSignature, || {
+        simulated(|s| s.pck_list_by = Key::Root)
+    }),
+    (Reason::RootRevoked, || {
+        simulated(|s| s.on_root_list = vec![Key::Root as u8])
     }),
     (Reason::KeyRevoked, || {
         simulated(|s| s.on_pck_list = vec![9, Key::Pck as u8])
@@ -183,20 +239,21 @@ const BREAKS: &[(Reason, Break)] = &[
     (Reason::CollateralPlatform, || {
         simulated(|s| s.info_pce = "0001")
     }),
-    // Intel's rules: a signer under nobody, a list by nobody, another enclave, a
-    // TCB below every level.
-    (Reason::Vendor, || {
-        simulated(|s| s.signer_issuer = Key::Nobody)
+    // Intel's rules.
+    (Reason::QuotingEnclave, || {
+        simulated(|s| s.set_qe(at::QE_MR_SIGNER + 31, &[0x56]))
     }),
-    (Reason::Vendor, || {
-        simulated(|s| s.pck_list_by = Key::Nobody)
+    (Reason::TdxModule, || {
+        simulated(|s| s.set(at::MR_SIGNER_SEAM, &[1]))
     }),
-    (Reason::Vendor, || simulated(|s| s.qe_signer = [0x56; 32])),
-    (Reason::Vendor, || {
+    (Reason::TcbLevel, || {
         simulated(|s| s.set(at::TEE_TCB_SVN, &[4, 0, 2]))
     }),
+    (Reason::TcbRevoked, || {
+        simulated(|s| s.platform.0 = "Revoked")
+    }),
     (Reason::Vendor, || {
-        simulated(|s| s.set(at::TEE_TCB_SVN2, &[4, 0, 2]))
+        simulated(|s| s.authority_may_sign = false)
     }),
     // Which machine.
     (Reason::TcbStatus, || {

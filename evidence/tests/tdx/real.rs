@@ -57,7 +57,7 @@ fn a_real_extended_quote_of_version_5_is_verified() {
 fn a_real_quote_whose_tcb_intel_does_not_know_is_refused_by_intels_rules() {
     // Its signatures are good: the list of checks passed all of them.
     let refused = V5.case().verify().unwrap_err();
-    assert_eq!(refused.reason, Reason::Vendor);
+    assert_eq!(refused.reason, Reason::TcbLevel);
     let passed: Vec<&str> = refused.checks.iter().map(|check| &*check.name).collect();
     assert!(passed.contains(&"signature"), "{passed:?}");
     let quote = Quote::parse(&V5.case().evidence.quote).unwrap();

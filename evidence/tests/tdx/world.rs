@@ -6,7 +6,7 @@ use evidence::tdx::{
 };
 use evidence::{Accept, Flag, Timestamp};
 
-use crate::intel::{self, FMSPC, PPID, Spec};
+use crate::intel::{FMSPC, PPID, Spec};
 
 pub(crate) const NOW: u64 = 1_795_000_000;
 pub(crate) const DAY: u64 = 86_400;
@@ -43,7 +43,7 @@ impl Case {
 pub(crate) fn simulated(change: impl FnOnce(&mut Spec)) -> Case {
     let mut spec = Spec::new();
     change(&mut spec);
-    let root = Root::simulated(&intel::root()).unwrap();
+    let root = Root::simulated(&spec.root()).unwrap();
     case(spec.evidence(), root)
 }
 

@@ -36,8 +36,22 @@ pub(crate) fn list(issuer: &[u8], revoked: &[u8]) -> Vec<u8> {
     ])
 }
 
-/// A certificate of the key, version 3 (RFC 5280, 4).
-pub(crate) fn certificate(names: &[u8]) -> Vec<u8> {
+/// A certificate of the key by an issuer of these names, with more extensions.
+pub(crate) fn certificate(names: &[u8], more: &[u8]) -> Vec<u8> {
+    of("", names, more)
+}
+
+/// A certificate with the name that Intel's authority for platforms has.
+pub(crate) fn authority() -> Vec<u8> {
+    of("Intel SGX PCK Platform CA", &[], &[])
+}
+
+/// A certificate, version 3 (RFC 5280, 4).
+fn of(subject: &str, names: &[u8], more: &[u8]) -> Vec<u8> {
+    let subject = [
+        tlv(0x06, &[0x55, 0x04, 0x03]),
+        tlv(0x0c, subject.as_bytes()),
+    ];
     let curve = [
         tlv(0x06, &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01]),
         tlv(0x06, &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07]),
@@ -53,9 +67,12 @@ pub(crate) fn certificate(names: &[u8]) -> Vec<u8> {
             0x30,
             &[time("250101000000Z"), time("260101000000Z")].concat(),
         ),
-        tlv(0x30, &[]),
+        tlv(0x30, &tlv(0x31, &tlv(0x30, &subject.concat()))),
         tlv(0x30, &key_info.concat()),
-        tlv(0xa3, &tlv(0x30, &extension(14, &tlv(0x04, &[1])))),
+        tlv(
+            0xa3,
+            &tlv(0x30, &[&extension(14, &tlv(0x04, &[1])), more].concat()),
+        ),
     ])
 }
 
@@ -71,8 +88,28 @@ fn algorithm() -> Vec<u8> {
     tlv(0x30, &tlv(0x06, &id))
 }
 
+/// What Intel writes about a platform into its key's certificate, with `ppid`.
+pub(crate) fn platform(ppid: &[u8]) -> Vec<u8> {
+    let arc = [0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01];
+    let entry =
+        |id: &[u8], value: Vec<u8>| tlv(0x30, &[tlv(0x06, &[&arc, id].concat()), value].concat());
+    let tcb = [
+        entry(&[2, 17], tlv(0x02, &[13])),
+        entry(&[2, 18], tlv(0x04, &[1; 16])),
+    ];
+    let entries = [
+        entry(&[1], tlv(0x04, ppid)),
+        entry(&[2], tlv(0x30, &tcb.concat())),
+        entry(&[3], tlv(0x04, &[0; 2])),
+        entry(&[4], tlv(0x04, &[0; 6])),
+        entry(&[5], tlv(0x0a, &[1])),
+    ];
+    let value = tlv(0x04, &tlv(0x30, &entries.concat()));
+    tlv(0x30, &[tlv(0x06, &arc), value].concat())
+}
+
 /// Of the arc id-ce, 2.5.29.
-fn extension(id: u8, value: &[u8]) -> Vec<u8> {
+pub(crate) fn extension(id: u8, value: &[u8]) -> Vec<u8> {
     let id = tlv(0x06, &[0x55, 0x1d, id]);
     tlv(0x30, &[id, tlv(0x04, value)].concat())
 }
