@@ -163,6 +163,12 @@ fn refusal(refused: Rejection, image: &Image<'_>) -> Verdict {
             | Reason::CollateralKind
             | Reason::CollateralTime
             | Reason::CollateralAge
+            | Reason::SignerChain
+            | Reason::SignerRevoked
+            | Reason::RootListSignature
+            | Reason::PckListSignature
+            | Reason::TcbInfoSignature
+            | Reason::QeIdentitySignature
             | Reason::CollateralPlatform
             | Reason::EvaluationNumber
     );
