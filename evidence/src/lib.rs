@@ -8,6 +8,7 @@
 
 #![warn(missing_docs)]
 
+mod bytes;
 mod check;
 mod expected;
 mod ledger;

@@ -7,6 +7,7 @@
 use core::fmt;
 
 use super::key_info::KeyInfo;
+use crate::bytes::bytes_at;
 use crate::{Generation, Tcb};
 
 /// Length of a report in bytes, signature included.
@@ -102,7 +103,7 @@ impl Report {
             .into_boxed_slice()
             .try_into()
             .map_err(|_| ReportError::Length(bytes.len()))?;
-        let version = u32::from_le_bytes(part(&bytes, 0x000));
+        let version = u32::from_le_bytes(bytes_at(&*bytes, 0x000));
         let report = Self { bytes, version };
         if !(2..=5).contains(&version) {
             return Err(ReportError::Version(version));
@@ -164,8 +165,8 @@ impl Report {
 
     /// The signature as r ‖ s, 48 bytes big-endian each.
     pub fn signature(&self) -> [u8; 2 * SCALAR_LEN] {
-        let mut r: [u8; SCALAR_LEN] = part(&self.bytes, SIGNED_LEN);
-        let mut s: [u8; SCALAR_LEN] = part(&self.bytes, SIGNED_LEN + SCALAR_FIELD);
+        let mut r: [u8; SCALAR_LEN] = self.field(SIGNED_LEN);
+        let mut s: [u8; SCALAR_LEN] = self.field(SIGNED_LEN + SCALAR_FIELD);
         r.reverse();
         s.reverse();
         let mut out = [0; 2 * SCALAR_LEN];
@@ -182,12 +183,12 @@ impl Report {
 
     /// The guest's own security version, from its ID block.
     pub fn guest_svn(&self) -> u32 {
-        u32::from_le_bytes(part(&self.bytes, 0x004))
+        u32::from_le_bytes(self.field(0x004))
     }
 
     /// Guest policy.
     pub fn policy(&self) -> u64 {
-        u64::from_le_bytes(part(&self.bytes, 0x008))
+        u64::from_le_bytes(self.field(0x008))
     }
 
     /// Whether a bit of the guest policy is set.
@@ -203,27 +204,27 @@ impl Report {
 
     /// Family id of the ID block.
     pub fn family_id(&self) -> [u8; 16] {
-        part(&self.bytes, 0x010)
+        self.field(0x010)
     }
 
     /// Image id of the ID block.
     pub fn image_id(&self) -> [u8; 16] {
-        part(&self.bytes, 0x020)
+        self.field(0x020)
     }
 
     /// Privilege level the report was asked from.
     pub fn vmpl(&self) -> u32 {
-        u32::from_le_bytes(part(&self.bytes, 0x030))
+        u32::from_le_bytes(self.field(0x030))
     }
 
     /// Signature algorithm; 1 is ECDSA P-384 with SHA-384.
     pub fn signature_algorithm(&self) -> u32 {
-        u32::from_le_bytes(part(&self.bytes, 0x034))
+        u32::from_le_bytes(self.field(0x034))
     }
 
     /// Platform info.
     pub fn platform_info(&self) -> u64 {
-        u64::from_le_bytes(part(&self.bytes, 0x040))
+        u64::from_le_bytes(self.field(0x040))
     }
 
     /// Whether a bit of the platform info is set.
@@ -233,58 +234,58 @@ impl Report {
 
     /// Which key signed, as the report says.
     pub fn key_info(&self) -> KeyInfo {
-        KeyInfo(u32::from_le_bytes(part(&self.bytes, 0x048)))
+        KeyInfo(u32::from_le_bytes(self.field(0x048)))
     }
 
     /// What the guest asked to be signed.
     pub fn report_data(&self) -> [u8; 64] {
-        part(&self.bytes, 0x050)
+        self.field(0x050)
     }
 
     /// Launch measurement.
     pub fn measurement(&self) -> [u8; 48] {
-        part(&self.bytes, 0x090)
+        self.field(0x090)
     }
 
     /// What the host gave at launch: the digest of the init data.
     pub fn host_data(&self) -> [u8; 32] {
-        part(&self.bytes, 0x0c0)
+        self.field(0x0c0)
     }
 
     /// Digest of the key that signed the ID block.
     pub fn id_key_digest(&self) -> [u8; 48] {
-        part(&self.bytes, 0x0e0)
+        self.field(0x0e0)
     }
 
     /// Digest of the key that endorsed the ID key.
     pub fn author_key_digest(&self) -> [u8; 48] {
-        part(&self.bytes, 0x110)
+        self.field(0x110)
     }
 
     /// Report id of this guest instance.
     pub fn report_id(&self) -> [u8; 32] {
-        part(&self.bytes, 0x140)
+        self.field(0x140)
     }
 
     /// Report id of the migration agent.
     pub fn report_id_ma(&self) -> [u8; 32] {
-        part(&self.bytes, 0x160)
+        self.field(0x160)
     }
 
     /// CPUID family and model; none before version 3.
     pub fn cpuid(&self) -> Option<(u8, u8)> {
-        let [family, model, _step]: [u8; 3] = part(&self.bytes, 0x188);
+        let [family, model, _step]: [u8; 3] = self.field(0x188);
         (self.version >= 3).then_some((family, model))
     }
 
     /// The chip.
     pub fn chip_id(&self) -> [u8; 64] {
-        part(&self.bytes, 0x1a0)
+        self.field(0x1a0)
     }
 
     /// Version of the firmware that runs.
     pub fn firmware(&self) -> FirmwareVersion {
-        let [build, minor, major] = part(&self.bytes, 0x1e8);
+        let [build, minor, major] = self.field(0x1e8);
         FirmwareVersion {
             major,
             minor,
@@ -295,8 +296,8 @@ impl Report {
     /// Mitigations at launch and now; none before version 5.
     pub fn mitigations(&self) -> Option<MitigationVectors> {
         let vectors = MitigationVectors {
-            launch: u64::from_le_bytes(part(&self.bytes, 0x1f8)),
-            current: u64::from_le_bytes(part(&self.bytes, 0x200)),
+            launch: u64::from_le_bytes(self.field(0x1f8)),
+            current: u64::from_le_bytes(self.field(0x200)),
         };
         (self.version >= 5).then_some(vectors)
     }
@@ -309,7 +310,12 @@ impl Report {
             TcbField::Committed => 0x1e0,
             TcbField::Launch => 0x1f0,
         };
-        Tcb::from_bytes(generation, part(&self.bytes, at))
+        Tcb::from_bytes(generation, self.field(at))
+    }
+
+    /// `N` bytes at a fixed offset.
+    fn field<const N: usize>(&self, at: usize) -> [u8; N] {
+        bytes_at(&*self.bytes, at)
     }
 }
 
@@ -322,16 +328,6 @@ impl fmt::Debug for Report {
             .field("report_data", &hex::encode(self.report_data()))
             .finish_non_exhaustive()
     }
-}
-
-/// `N` bytes at a fixed offset. Every call names constants inside the report,
-/// so the copy is always whole.
-fn part<const N: usize>(bytes: &[u8; REPORT_LEN], at: usize) -> [u8; N] {
-    let mut out = [0; N];
-    if let Some(found) = bytes.get(at..at + N) {
-        out.copy_from_slice(found);
-    }
-    out
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 use core::fmt;
 
 use super::attributes::TdAttributes;
+use crate::bytes::bytes_at;
 
 /// Longest quote we read. Real ones have 5 kB, of which 3.7 kB are certificates.
 pub const QUOTE_MAX: usize = 16 * 1024;
@@ -314,15 +315,9 @@ impl Quote {
         (self.body >= kind).then(|| self.field(at))
     }
 
-    /// `N` bytes at a fixed offset of the TD report. Every call names constants
-    /// inside the report, so the copy is always whole.
+    /// `N` bytes at a fixed offset of the TD report.
     fn field<const N: usize>(&self, at: usize) -> [u8; N] {
-        let start = self.body_at + at;
-        let mut out = [0; N];
-        if let Some(found) = self.bytes.get(start..start + N) {
-            out.copy_from_slice(found);
-        }
-        out
+        bytes_at(&self.bytes, self.body_at + at)
     }
 }
 

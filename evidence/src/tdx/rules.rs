@@ -6,6 +6,7 @@ use dcap_qvl::intel::PckExtension;
 use dcap_qvl::{QeIdentity, TcbInfo, TcbStatus};
 
 use super::{Collateral, Quote, Reason};
+use crate::bytes::bytes_at;
 
 /// In an SGX report (Intel SDM, volume 3D, 40.15), which the quoting enclave's is.
 const MISC_SELECT: usize = 16;
@@ -47,15 +48,15 @@ fn require(
 
 /// The status of the quoting enclave's level.
 fn require_enclave(report: &[u8; 384], identity: &QeIdentity) -> Result<TcbStatus, Reason> {
-    let misc_select: [u8; 4] = field(report, MISC_SELECT);
-    let attributes: [u8; 16] = field(report, ATTRIBUTES);
-    let known = field(report, MR_SIGNER) == identity.mrsigner
-        && u16::from_le_bytes(field(report, PRODUCT)) == identity.isvprodid
+    let misc_select: [u8; 4] = bytes_at(report, MISC_SELECT);
+    let attributes: [u8; 16] = bytes_at(report, ATTRIBUTES);
+    let known = bytes_at(report, MR_SIGNER) == identity.mrsigner
+        && u16::from_le_bytes(bytes_at(report, PRODUCT)) == identity.isvprodid
         && is_as(misc_select, identity.miscselect, identity.miscselect_mask)
         && is_as(attributes, identity.attributes, identity.attributes_mask)
         && attributes.first().is_some_and(|first| first & DEBUG == 0);
     require_that(known, Reason::QuotingEnclave)?;
-    let version = u16::from_le_bytes(field(report, VERSION));
+    let version = u16::from_le_bytes(bytes_at(report, VERSION));
     let mut levels = identity.tcb_levels.iter();
     let level = levels.find(|level| level.tcb.isvsvn <= version);
     level.map(|level| level.tcb_status).ok_or(Reason::TcbLevel)
@@ -123,13 +124,4 @@ fn read<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     hex::decode_to_slice(text, &mut bytes).ok()?;
     Some(bytes)
-}
-
-/// `N` bytes at a fixed offset of the report; every call names constants inside it.
-fn field<const N: usize>(report: &[u8; 384], at: usize) -> [u8; N] {
-    let mut out = [0; N];
-    if let Some(found) = report.get(at..at + N) {
-        out.copy_from_slice(found);
-    }
-    out
 }
