@@ -202,7 +202,7 @@ fn backdated(now: Timestamp) -> Timestamp {
         .iter()
         .take(8)
         .fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
-    Timestamp::from_secs(now.as_secs().saturating_sub(number % BACKDATE_SECS))
+    now.minus(number % BACKDATE_SECS)
 }
 
 #[cfg(test)]

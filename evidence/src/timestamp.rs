@@ -49,6 +49,12 @@ impl Timestamp {
         Self(self.0.saturating_add(secs))
     }
 
+    /// This time less `secs`, at least the beginning of time.
+    #[must_use]
+    pub const fn minus(self, secs: u64) -> Self {
+        Self(self.0.saturating_sub(secs))
+    }
+
     /// Whole seconds from `earlier` to this time, 0 when it is not earlier.
     pub const fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
@@ -134,7 +140,8 @@ mod tests {
     fn time_has_an_end_and_no_time_before_its_beginning() {
         let (early, late) = (Timestamp::from_secs(3), Timestamp::from_secs(10));
         assert_eq!((late.since(early), early.since(late)), (7, 0));
-        assert_eq!(early.plus(7), late);
+        assert_eq!((early.plus(7), late.minus(7)), (late, early));
+        assert_eq!(early.minus(4).as_secs(), 0);
         let end = Timestamp::from_secs(u64::MAX);
         assert_eq!(late.plus(u64::MAX), end);
         assert_eq!(end.as_secs(), u64::MAX);

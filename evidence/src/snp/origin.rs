@@ -203,7 +203,7 @@ fn require_not_revoked(
     now: Timestamp,
 ) -> Result<(), Rejection> {
     let name = "revocation list";
-    let oldest = Timestamp::from_secs(now.as_secs().saturating_sub(max_age_secs));
+    let oldest = now.minus(max_age_secs);
     let wanted = format!("signed by the root, in force on {now}, made {oldest} or later");
     let Some(list) = revocable.root.revocation_list() else {
         return Err(ledger.refuse(Reason::RevocationMissing, name, wanted, "none was given"));
