@@ -35,7 +35,8 @@ impl Provider {
         let name = service.metadata.name.as_deref().context("no name")?;
         let content = service.offer_content().map_err(anyhow::Error::msg)?;
         let kind = u16::try_from(service.spec.kind)?;
-        let event = dvm::offer::sign_offer(&self.keys, name, kind, &content, now());
+        let shown = dvm::offer::Shown::default();
+        let event = dvm::offer::sign_offer(&self.keys, name, kind, &content, &shown, now());
         let offer = dvm::offer::parse_offer(&event)?;
         Ok((event, offer))
     }
