@@ -1,7 +1,7 @@
 //! Everything the planner may ask for. Each action is idempotent or names what
 //! it acts on; the executor carries them out in order and decides nothing.
 
-use crate::{Announcement, Manifest, Record, Timestamp};
+use crate::{Announcement, Ending, Manifest, Phase, Record, Timestamp};
 
 /// One effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,5 +55,41 @@ impl Reason {
             word,
             text: text.into(),
         }
+    }
+
+    /// Whether something went wrong, or the story goes as it should. What somebody
+    /// asked for, as a cancellation, is not wrong.
+    pub fn is_wrong(&self) -> bool {
+        match self.word.parse().map(Ending::phase) {
+            Ok(phase) => matches!(phase, Phase::Failed | Phase::Rejected),
+            Err(_) => matches!(self.word, "AttemptLost" | "StrayPod"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reason;
+    use crate::{Ending, Phase};
+
+    #[test]
+    fn what_went_wrong_is_told_from_what_should_be() {
+        for ending in Ending::ALL {
+            // Words are constants; the test has them as texts alone.
+            let word: &'static str = Box::leak(ending.to_string().into_boxed_str());
+            let wrong = matches!(ending.phase(), Phase::Failed | Phase::Rejected);
+            assert_eq!(Reason::new(word, "").is_wrong(), wrong, "{ending}");
+        }
+        for word in [
+            "Admitted",
+            "PodCreated",
+            "EvidenceVerified",
+            "InputAccepted",
+            "Destroyed",
+        ] {
+            assert!(!Reason::new(word, "").is_wrong(), "{word}");
+        }
+        assert!(Reason::new("AttemptLost", "").is_wrong());
+        assert!(Reason::new("StrayPod", "").is_wrong());
     }
 }

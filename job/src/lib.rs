@@ -34,7 +34,7 @@ pub use binding::{
     InitData, InitDataError, ReportData, decode_annotation, encode_annotation, init_data,
     policy_digest, policy_text, report_data,
 };
-pub use ending::{AgentExit, Ending, EndingError, Phase};
+pub use ending::{AgentExit, Ending, EndingError, NoEvidence, Phase};
 pub use evidence::{Check, Timestamp};
 pub use ids::{Challenge, Digest, HexError, JobId, OfferId, PublicKey};
 pub use image::{ImageRef, ImageRefError};

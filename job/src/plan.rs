@@ -332,11 +332,23 @@ fn current_pod<'o>(attempt: &AttemptRecord, seen: &'o Observed) -> Option<&'o Po
 /// Anybody can send evidence that is refused, so a refusal alone ends nothing;
 /// when no input came, it tells the provider why.
 fn exit_text(code: i32, verdict: &Verdict) -> String {
+    let ended = match AgentExit::from_code(code) {
+        AgentExit::NoEvidence(why) => format!("the agent ended with code {code}: {why}"),
+        AgentExit::Received
+        | AgentExit::WorkloadFailed
+        | AgentExit::Timeout
+        | AgentExit::NoInput
+        | AgentExit::Undeliverable
+        | AgentExit::BadManifest
+        | AgentExit::SecretRefused
+        | AgentExit::BadInput
+        | AgentExit::Stopped
+        | AgentExit::Unacknowledged
+        | AgentExit::Defect => format!("the agent ended with code {code}"),
+    };
     match verdict {
-        Verdict::Refused { check } => {
-            format!("the agent ended with code {code}; evidence seen here was refused: {check}")
-        }
-        Verdict::NotSeen | Verdict::Accepted { .. } => format!("the agent ended with code {code}"),
+        Verdict::Refused { check } => format!("{ended}; evidence seen here was refused: {check}"),
+        Verdict::NotSeen | Verdict::Accepted { .. } => ended,
     }
 }
 

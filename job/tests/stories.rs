@@ -401,6 +401,35 @@ fn a_rejected_order_starts_nothing() {
 }
 
 #[test]
+fn a_guest_without_evidence_says_why_by_a_constant() {
+    for (code, why) in [
+        (20, "no guest API"),
+        (21, "the guest API answered 4xx"),
+        (22, "the guest API answered 5xx"),
+        (23, "not JSON"),
+        (24, "no report in it"),
+        (25, "other host data"),
+        (26, "other report data"),
+        (27, "other privilege level"),
+    ] {
+        let mut world = World::new();
+        world.round();
+        world.pod(PodState::Exited(code));
+        world.settle();
+        let ended = world.job.record.ended.as_ref().unwrap();
+        assert_eq!(ended.ending, Ending::NoEvidence);
+        let expected = format!("the agent ended with code {code}: {why}");
+        assert_eq!(ended.message, expected);
+        // Events say it, too.
+        assert!(
+            world
+                .text
+                .contains(&format!("Failed/NoEvidence: {expected}"))
+        );
+    }
+}
+
+#[test]
 fn evidence_that_is_refused_ends_nothing_by_itself() {
     let mut world = World::new();
     world.round();

@@ -92,7 +92,11 @@ async fn say_why(context: &Context, object: &ConfidentialJob, plan: &Plan) {
             reason.text
         );
         let event = Event {
-            type_: EventType::Normal,
+            type_: if reason.is_wrong() {
+                EventType::Warning
+            } else {
+                EventType::Normal
+            },
             reason: reason.word.to_owned(),
             note: Some(reason.text.chars().take(1000).collect()),
             action: reason.word.to_owned(),
