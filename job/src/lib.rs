@@ -44,7 +44,7 @@ pub use offer::{Offer, OfferContent};
 pub use order::{Event, MAX_ORDER, Order, OrderError, Subject};
 pub use plan::plan;
 pub use record::{
-    Admission, Admitted, Announcement, AttemptRecord, Attested, Ended, Job, Record, Wish,
+    Admission, Admitted, Announcement, AttemptRecord, Attested, Ended, Job, Object, Record, Wish,
 };
 pub use terms::{
     EnvVar, Input, Kbs, Network, Output, OutputFrom, Param, Resources, Secret, Terms, TermsError,

@@ -7,6 +7,7 @@
 //! - A terminal phase is for ever.
 //! - The finalizer goes only when pods and grants are gone.
 //! - A job ends by the `notAfter` it recorded.
+//! - The customer hears of an order from the one object that is the order's.
 //!
 //! # Assumptions
 //! - Pods and grants in `seen` were read live; the record may be stale, and then
@@ -14,8 +15,8 @@
 
 use crate::{
     Action, Admission, Admitted, AgentExit, Announcement, Attempt, AttemptRecord, Attested,
-    Deployment, Digest, Ended, Ending, Job, Manifest, ManifestError, Observed, Plan, Pod, PodState,
-    Reason, Record, Rejected, Timestamp, Verdict, Wish, init_data,
+    Deployment, Digest, Ended, Ending, Job, Manifest, ManifestError, Object, Observed, Plan, Pod,
+    PodState, Reason, Record, Rejected, Timestamp, Verdict, Wish, init_data,
 };
 
 /// Time the agent may take beyond waiting and working: making evidence, and
@@ -141,7 +142,7 @@ fn end(
     plan.actions
         .insert(0, Action::Record(Box::new(record.clone())));
     delete_current(plan, &record, seen);
-    announce(plan, &record, Announcement::Ended);
+    announce(plan, job, &record, Announcement::Ended);
     plan.wake = Some(now.plus(RETRY_SECS));
 }
 
@@ -166,8 +167,8 @@ fn finish(plan: &mut Plan, job: &Job, seen: &Observed, now: Timestamp) {
     if release && waited >= ANNOUNCE_GRACE_SECS {
         plan.actions.push(Action::ReleaseFinalizer);
     }
-    announce(plan, &record, Announcement::Ended);
-    announce(plan, &record, Announcement::Destroyed);
+    announce(plan, job, &record, Announcement::Ended);
+    announce(plan, job, &record, Announcement::Destroyed);
     if release && waited < ANNOUNCE_GRACE_SECS {
         plan.actions.push(Action::ReleaseFinalizer);
     }
@@ -232,7 +233,7 @@ fn proceed(plan: &mut Plan, job: &Job, seen: &Observed, now: Timestamp) {
         };
         plan.actions.push(Action::Record(Box::new(record)));
     }
-    announce(plan, &job.record, Announcement::Starting);
+    announce(plan, job, &job.record, Announcement::Starting);
 }
 
 fn next_attempt(plan: &mut Plan, job: &Job, lost: &AttemptRecord) {
@@ -301,14 +302,19 @@ fn attempt_pod(plan: &mut Plan, job: &Job, admitted: &Admitted, number: Attempt,
         plan.actions.push(Action::Grant(Box::new(manifest.clone())));
     }
     plan.actions.push(Action::CreatePod(Box::new(manifest)));
-    announce(plan, &record, Announcement::Starting);
+    announce(plan, job, &record, Announcement::Starting);
     let text = format!("attempt {number} starts; the job ends by {not_after}");
     plan.why.push(Reason::new("Admitted", text));
     plan.wake = Some(start_by);
 }
 
-/// Tells the customer what is recorded, if that was not told before.
-fn announce(plan: &mut Plan, record: &Record, announcement: Announcement) {
+/// Tells the customer what is recorded, if that was not told before. An object that
+/// is not the order's has nobody to tell.
+fn announce(plan: &mut Plan, job: &Job, record: &Record, announcement: Announcement) {
+    match job.object {
+        Object::Own => {}
+        Object::Alien => return,
+    }
     let recorded = record.recorded_at(announcement).is_some();
     if recorded && !record.announced.contains(&announcement) {
         plan.actions.push(Action::Announce(announcement));

@@ -8,6 +8,8 @@ use crate::{
 /// A job as the planner sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
+    /// Whether it is the object that speaks for its order.
+    pub object: Object,
     /// What validation said.
     pub admission: Admission,
     /// What the customer, or who may delete, wants.
@@ -16,6 +18,17 @@ pub struct Job {
     pub finalizer: bool,
     /// What was recorded.
     pub record: Record,
+}
+
+/// Whose the object is. What is told about an order comes from one object alone:
+/// anybody who may create objects can copy a signed order into another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Object {
+    /// It has the order's name, and the order is for this provider.
+    Own,
+    /// It has not, or no order can be read in it: what becomes of it stays in the
+    /// cluster.
+    Alien,
 }
 
 /// What validation said about a job.

@@ -7,8 +7,8 @@
 use std::fmt::Write as _;
 
 use job::{
-    Action, Admission, Admitted, Attempt, Ending, Event, ImageRef, Job, JobId, Observed, Order,
-    Pod, PodState, PublicKey, Record, Rejected, Terms, Timestamp, Verdict, Wish, plan,
+    Action, Admission, Admitted, Attempt, Ending, Event, ImageRef, Job, JobId, Object, Observed,
+    Order, Pod, PodState, PublicKey, Record, Rejected, Terms, Timestamp, Verdict, Wish, plan,
 };
 
 const START: u64 = 1_790_000_000;
@@ -84,6 +84,7 @@ impl World {
         };
         Self {
             job: Job {
+                object: Object::Own,
                 admission: Admission::Admitted(Box::new(admitted)),
                 wish: Wish::Run,
                 finalizer: false,
@@ -106,6 +107,12 @@ impl World {
 
     fn pod(&mut self, state: PodState) {
         self.seen.pods.last_mut().unwrap().state = state;
+    }
+
+    fn pod_if_any(&mut self, state: PodState) {
+        if let Some(pod) = self.seen.pods.last_mut() {
+            pod.state = state;
+        }
     }
 
     fn accept_evidence(&mut self) {
@@ -398,6 +405,30 @@ fn a_rejected_order_starts_nothing() {
     assert_eq!(world.ending(), Some(Ending::NoSuchOffer));
     assert!(world.pods_ever.is_empty() && !world.job.finalizer);
     insta::assert_snapshot!(world.text);
+}
+
+/// Whatever becomes of a copy, also one with a forged record: its order's customer
+/// hears nothing of it, and nothing claims that they did.
+#[test]
+fn an_object_that_is_not_the_orders_tells_nobody() {
+    for wish in [Wish::Run, Wish::Cancel, Wish::Delete] {
+        for mut world in [World::new(), World::running()] {
+            let told = world.job.record.announced.clone();
+            world.text.clear();
+            world.job.object = Object::Alien;
+            world.job.wish = wish;
+            world.job.admission = Admission::Rejected(Rejected {
+                ending: Ending::NameMismatch,
+                message: "an object with this order must be named j-02".to_owned(),
+            });
+            world.pod_if_any(PodState::Exited(0));
+            world.settle();
+            assert!(world.ending().is_some());
+            assert!(!world.job.finalizer && world.seen.pods.is_empty());
+            assert_eq!(world.job.record.announced, told);
+            assert!(!world.text.contains("tell"), "{}", world.text);
+        }
+    }
 }
 
 #[test]
