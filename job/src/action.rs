@@ -47,6 +47,17 @@ pub struct Reason {
     pub word: &'static str,
     /// The sentence.
     pub text: String,
+    /// Whether somebody should look.
+    pub weight: Weight,
+}
+
+/// How much a reason weighs: the type of its Kubernetes event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// The story goes on.
+    Normal,
+    /// Somebody should look.
+    Warning,
 }
 
 impl Reason {
@@ -54,6 +65,14 @@ impl Reason {
         Self {
             word,
             text: text.into(),
+            weight: Weight::Normal,
+        }
+    }
+
+    pub(crate) fn warning(word: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            weight: Weight::Warning,
+            ..Self::new(word, text)
         }
     }
 }

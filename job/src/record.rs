@@ -2,7 +2,8 @@
 //! its life. A record is only ever replaced as a whole.
 
 use crate::{
-    Attempt, Digest, Ending, ImageRef, Order, Phase, PublicKey, Rejected, Terms, Timestamp,
+    Attempt, Digest, Ending, ImageRef, Order, Phase, PublicKey, Rejected, Terms, Timestamp, Wait,
+    WaitingFor,
 };
 
 /// A job as the planner sees it.
@@ -93,12 +94,23 @@ pub struct AttemptRecord {
     /// SHA-256 of the init data its guest is started with: what HOST_DATA must be,
     /// also when the service changed meanwhile.
     pub host_data: Digest,
+    /// What it waits for, when nothing runs yet and somebody said why.
+    pub waiting: Option<Waiting>,
     /// UID of its pod, once it was seen.
     pub pod: Option<String>,
     /// A, once its evidence was verified by the operator.
     pub attested: Option<Attested>,
     /// When the guest said that it accepted the input.
     pub input_accepted: Option<Timestamp>,
+}
+
+/// Why nothing runs yet, as it was recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Waiting {
+    /// What for.
+    pub wait: Wait,
+    /// When that was recorded.
+    pub at: Timestamp,
 }
 
 /// Evidence the operator verified.
@@ -128,6 +140,8 @@ pub struct Ended {
 pub enum Announcement {
     /// Heard; a machine is starting.
     Starting,
+    /// Nothing runs yet, and what that waits for.
+    Waiting(WaitingFor),
     /// Over, and why.
     Ended,
     /// Nothing of it is left.
@@ -151,6 +165,10 @@ impl Record {
     pub fn recorded_at(&self, announcement: Announcement) -> Option<Timestamp> {
         match announcement {
             Announcement::Starting => self.attempt.as_ref().map(|attempt| attempt.started),
+            Announcement::Waiting(what) => {
+                let waiting = self.attempt.as_ref()?.waiting.as_ref()?;
+                (waiting.wait.what == what).then_some(waiting.at)
+            }
             Announcement::Ended => self.ended.as_ref().map(|ended| ended.at),
             Announcement::Destroyed => self.destroyed,
         }
