@@ -47,29 +47,52 @@ pub struct Reason {
     pub word: &'static str,
     /// The sentence.
     pub text: String,
+    /// Whether somebody should look.
+    pub weight: Weight,
+}
+
+/// How much a reason weighs: the type of its Kubernetes event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// The story goes on.
+    Normal,
+    /// Somebody should look.
+    Warning,
 }
 
 impl Reason {
+    /// A reason that weighs what its word says.
     pub(crate) fn new(word: &'static str, text: impl Into<String>) -> Self {
         Self {
             word,
             text: text.into(),
+            weight: Weight::of(word),
         }
     }
 
+    pub(crate) fn warning(word: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            weight: Weight::Warning,
+            ..Self::new(word, text)
+        }
+    }
+}
+
+impl Weight {
     /// Whether something went wrong, or the story goes as it should. What somebody
     /// asked for, as a cancellation, is not wrong.
-    pub fn is_wrong(&self) -> bool {
-        match self.word.parse().map(Ending::phase) {
+    fn of(word: &str) -> Self {
+        let wrong = match word.parse().map(Ending::phase) {
             Ok(phase) => matches!(phase, Phase::Failed | Phase::Rejected),
-            Err(_) => matches!(self.word, "AttemptLost" | "StrayPod"),
-        }
+            Err(_) => matches!(word, "AttemptLost" | "StrayPod"),
+        };
+        if wrong { Self::Warning } else { Self::Normal }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Reason;
+    use super::Weight;
     use crate::{Ending, Phase};
 
     #[test]
@@ -78,7 +101,7 @@ mod tests {
             // Words are constants; the test has them as texts alone.
             let word: &'static str = Box::leak(ending.to_string().into_boxed_str());
             let wrong = matches!(ending.phase(), Phase::Failed | Phase::Rejected);
-            assert_eq!(Reason::new(word, "").is_wrong(), wrong, "{ending}");
+            assert_eq!(Weight::of(word) == Weight::Warning, wrong, "{ending}");
         }
         for word in [
             "Admitted",
@@ -87,9 +110,9 @@ mod tests {
             "InputAccepted",
             "Destroyed",
         ] {
-            assert!(!Reason::new(word, "").is_wrong(), "{word}");
+            assert_eq!(Weight::of(word), Weight::Normal, "{word}");
         }
-        assert!(Reason::new("AttemptLost", "").is_wrong());
-        assert!(Reason::new("StrayPod", "").is_wrong());
+        assert_eq!(Weight::of("AttemptLost"), Weight::Warning);
+        assert_eq!(Weight::of("StrayPod"), Weight::Warning);
     }
 }
