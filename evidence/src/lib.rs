@@ -23,7 +23,7 @@ mod timestamp;
 mod verdict;
 
 pub use check::Check;
-pub use expected::{Accept, Expected, Flag, Mitigations, Revocation, TcbFloor};
+pub use expected::{Accept, Expected, Flag, ListAge, Mitigations, Revocation, TcbFloor};
 pub use reason::Reason;
 pub use roots::{Authority, Root, RootClass, RootError, built_in_roots};
 pub use snp::certificate::{Certificate, CertificateError, EndorsementKey};

@@ -2,7 +2,9 @@
 //! a [`Trust`].
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use evidence::{Generation, Revocation, Root, RootClass, RootError, Tcb, TcbFloor, built_in_roots};
+use evidence::{
+    Generation, ListAge, Revocation, Root, RootClass, RootError, Tcb, TcbFloor, built_in_roots,
+};
 use serde::Deserialize;
 
 use super::snp::SnpRules;
@@ -93,9 +95,7 @@ impl Trust {
         }
         Ok(Self {
             roots,
-            revocation: Revocation::Checked {
-                max_age_secs: u64::from(file.revocation_max_age_days) * 86_400,
-            },
+            revocation: Revocation::Checked(list_age(file.revocation_max_age_days)),
             snp: file.snp.unwrap_or(SnpRules::ANY),
             tcb_floors: collect(file.tcb_floors, |form| {
                 let TcbFloorForm {
@@ -150,6 +150,12 @@ impl Trust {
             tdx_guests: collect(file.tdx_guests, tdx::guest)?,
         })
     }
+}
+
+fn list_age(days: Option<u32>) -> ListAge {
+    days.map_or(ListAge::UntilReplaced, |days| ListAge::AtMost {
+        secs: u64::from(days) * 86_400,
+    })
 }
 
 impl<T> Entry<T> {
@@ -283,7 +289,8 @@ fn date(date: &toml::value::Datetime) -> Result<Timestamp, TrustError> {
 #[serde(deny_unknown_fields)]
 struct File {
     version: i64,
-    revocation_max_age_days: u32,
+    /// Left out: a list is good until the vendor's own date.
+    revocation_max_age_days: Option<u32>,
     /// Empty: the vendor's, compiled in.
     #[serde(default)]
     roots: Vec<RootForm>,

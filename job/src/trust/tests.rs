@@ -1,7 +1,7 @@
 //! Which trust files are read, and what they make of evidence.
 
 use base64::engine::general_purpose::STANDARD as BASE64;
-use evidence::Accept;
+use evidence::{Accept, ListAge, Revocation};
 
 use super::{Simulated, TdxStatus, Trust, TrustError};
 use crate::{Timestamp, binding::policy_digest};
@@ -32,6 +32,28 @@ fn a_file_of_your_own_stands_before_what_ships_and_keeps_its_roots() {
     assert!(both.accepts_policy(crate::Digest::from_bytes([0xab; 32]), now));
     assert_eq!(both.roots, own.roots);
     assert_eq!(both.revocation, own.revocation);
+}
+
+#[test]
+fn a_list_may_be_as_old_as_its_vendor_says_unless_the_file_says_less() {
+    let revocation = |line: &str| {
+        let text = format!("version = 1\n{line}");
+        Trust::parse(&text, Simulated::Refused).map(|trust| trust.revocation)
+    };
+    let own_date = Revocation::Checked(ListAge::UntilReplaced);
+    assert_eq!(revocation("").unwrap(), own_date);
+    assert_eq!(Trust::built_in().unwrap().revocation, own_date);
+    for days in [0, 30] {
+        let secs = days * 86_400;
+        let limited = revocation(&format!("revocation_max_age_days = {days}")).unwrap();
+        assert_eq!(limited, Revocation::Checked(ListAge::AtMost { secs }));
+    }
+    // A limit that cannot be read is no limit that is off.
+    for wrong in ["-1", "\"\"", "\"any\"", "30.5", "4294967296"] {
+        let read = revocation(&format!("revocation_max_age_days = {wrong}"));
+        assert!(matches!(read, Err(TrustError::Form(_))), "{wrong}");
+    }
+    assert!(revocation("revocation_max_age = 30").is_err());
 }
 
 /// A file with this simulated vendor's root and nothing else.
