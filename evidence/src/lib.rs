@@ -34,6 +34,7 @@ pub use snp::key_info::{KeyInfo, Signer};
 pub use snp::launch;
 pub use snp::report::{FirmwareVersion, MitigationVectors, REPORT_LEN, Report, ReportError};
 pub use snp::revocation::{RevocationError, RevocationList};
+pub use snp::table::{Enclosed, TableError, from_extended_report, signing_certificate};
 pub use snp::tcb::Tcb;
 pub use snp::{Evidence, verify};
 pub use timestamp::Timestamp;
