@@ -18,7 +18,7 @@ pub struct SecretKeyError;
 
 /// Why a text is not a public key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a public key: 64 lower-case hex digits or npub1…")]
+#[error("not a public key: 64 hex digits or npub1…")]
 pub struct PublicKeyError;
 
 impl Keys {
@@ -65,15 +65,64 @@ pub fn npub(key: PublicKey) -> String {
     key.to_bech32().unwrap_or_default()
 }
 
-/// Reads `npub1…` or hex.
+/// Reads `npub1…`, also as a link (`nostr:npub1…`, NIP-21), or hex, as people copy it:
+/// in either case, with space around. What a message says has one spelling, and is
+/// not read by this.
 ///
 /// # Errors
 /// When it is neither.
 pub fn parse_public_key(text: &str) -> Result<PublicKey, PublicKeyError> {
-    if let Ok(key) = text.parse() {
+    let text = text.trim();
+    let text = match text.split_once(':') {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("nostr") => rest,
+        Some(_) | None => text,
+    };
+    let lower = text.to_ascii_lowercase();
+    if let Ok(key) = lower.parse() {
         return Ok(key);
     }
-    nostr::key::PublicKey::from_bech32(text)
+    // Bech32 is in one case (BIP 173); upper case is that of QR codes.
+    if text != lower && text != text.to_ascii_uppercase() {
+        return Err(PublicKeyError);
+    }
+    nostr::key::PublicKey::from_bech32(&lower)
         .map(|key| PublicKey::from_bytes(key.to_bytes()))
         .map_err(|_| PublicKeyError)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Keys, npub, parse_public_key};
+
+    #[test]
+    fn a_public_key_is_read_as_people_copy_it() {
+        let key = Keys::generate().public_key();
+        let (npub, hex) = (npub(key), key.to_string());
+        for text in [
+            npub.clone(),
+            npub.to_uppercase(),
+            format!("nostr:{npub}"),
+            format!("NOSTR:{}", npub.to_uppercase()),
+            format!(" {npub}\n"),
+            hex.clone(),
+            hex.to_uppercase(),
+        ] {
+            assert_eq!(parse_public_key(&text), Ok(key), "{text}");
+        }
+        let mut other = npub.clone();
+        let last = other.pop();
+        other.push(if last == Some('q') { 'p' } else { 'q' });
+        for wrong in [
+            "",
+            "nostr:",
+            &hex[1..],
+            &format!("{hex}0"),
+            &format!("http:{npub}"),
+            &npub.replacen("npub", "Npub", 1),
+            &npub[1..],
+            &other,
+        ] {
+            assert!(parse_public_key(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -70,8 +70,11 @@ impl Wanted<64> {
     }
 }
 
+/// Hex digits of either case, with `0x` before them or without.
 pub(super) fn digits<const N: usize>(text: &str) -> Option<[u8; N]> {
-    hex::decode(text).ok()?.try_into().ok()
+    let text = text.trim();
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    hex::decode(digits).ok()?.try_into().ok()
 }
 
 /// Names the fields that were not compared, if there are any.
@@ -96,6 +99,12 @@ mod tests {
         let text = "ab".repeat(32);
         let host_data = Wanted::host_data(Some(&text)).unwrap();
         assert_eq!(host_data, Wanted::Exactly([0xab; 32]));
+        for same in [text.to_uppercase(), format!("0x{text}")] {
+            assert_eq!(Wanted::host_data(Some(&same)).unwrap(), host_data);
+        }
+        for wrong in [&text[1..], &format!("0x0x{text}"), &format!("{text}00")] {
+            assert_eq!(Wanted::host_data(Some(wrong)).unwrap_err().exit.code(), 2);
+        }
         let characters: [u8; 64] = text.clone().into_bytes().try_into().unwrap();
         assert_eq!(
             report_data(Some(&text)).unwrap(),

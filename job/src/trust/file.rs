@@ -56,6 +56,9 @@ pub enum TrustError {
     /// A measurement that is none.
     #[error("the measurement of the guest {0:?} is not 96 hex digits")]
     Measurement(String),
+    /// The digest of a policy that is none.
+    #[error("the policy's sha256 {0:?} is not 64 hex digits")]
+    Policy(String),
     /// A register of a TDX guest that is none.
     #[error(
         "{1} of the TDX guest {0:?} is wrong: mr_td is 96 hex digits, rtmrs are four times as many, \
@@ -134,7 +137,10 @@ impl Trust {
                     from,
                     until,
                 } = form;
-                Entry::new(sha256, &source, &from, &until)
+                // Whoever writes it by hand may copy it from where it is in upper case.
+                let digest = sha256.to_ascii_lowercase().parse();
+                let digest: Digest = digest.map_err(|_| TrustError::Policy(sha256))?;
+                Entry::new(digest, &source, &from, &until)
             })?,
             agents: collect(file.agents, |form| {
                 let AgentForm {
@@ -260,7 +266,9 @@ fn root(form: RootForm) -> Result<Root, TrustError> {
     }
 }
 
+/// Base64, in as many lines as `base64` writes.
 fn decode(name: &'static str, text: &str) -> Result<Vec<u8>, TrustError> {
+    let text: String = text.split_ascii_whitespace().collect();
     BASE64.decode(text).map_err(|_| TrustError::Base64(name))
 }
 
@@ -277,7 +285,13 @@ fn date(date: &toml::value::Datetime) -> Result<Timestamp, TrustError> {
     let (Some(day), Some(time)) = (date.date, date.time) else {
         return Err(wrong());
     };
-    if date.offset != Some(toml::value::Offset::Z) || day.year < 1970 {
+    // `Z` and `+00:00` are the same time (RFC 3339, 4).
+    let utc = match date.offset {
+        Some(toml::value::Offset::Z) => true,
+        Some(toml::value::Offset::Custom { minutes }) => minutes == 0,
+        None => false,
+    };
+    if !utc || day.year < 1970 {
         return Err(wrong());
     }
     let day = Timestamp::from_date(day.year, day.month, day.day);
@@ -373,7 +387,7 @@ struct GuestForm {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PolicyForm {
-    sha256: Digest,
+    sha256: String,
     source: String,
     from: toml::value::Datetime,
     until: toml::value::Datetime,

@@ -126,16 +126,61 @@ fn dates_are_utc() {
     };
     let trust = Trust::parse(&text("2026-09-21T14:13:20Z"), Simulated::Refused).unwrap();
     assert_eq!(trust.policies[0].from, Timestamp::from_secs(1_790_000_000));
+    // The same time, written the other way.
+    let same = Trust::parse(&text("2026-09-21T14:13:20+00:00"), Simulated::Refused).unwrap();
+    assert_eq!(same.policies[0].from, trust.policies[0].from);
     for wrong in [
         "2026-09-21",
         "2026-09-21T14:13:20",
         "2026-09-21T14:13:20+02:00",
+        "2026-09-21T14:13:20-00:01",
         "1",
     ] {
         assert!(
             Trust::parse(&text(wrong), Simulated::Refused).is_err(),
             "{wrong}"
         );
+    }
+}
+
+#[test]
+fn what_is_copied_into_a_file_means_the_same_in_either_case_and_in_several_lines() {
+    let now = Timestamp::from_secs(1_795_000_000);
+    let accepts = |sha256: &str| {
+        let text = format!(
+            "version = 1\n[[policies]]\nsha256 = \"{sha256}\"\nsource = \"test\"\n\
+             from = 2026-01-01T00:00:00Z\nuntil = 2030-01-01T00:00:00Z\n"
+        );
+        let trust = Trust::parse(&text, Simulated::Refused)?;
+        Ok::<_, TrustError>(trust.accepts_policy(policy_digest(), now))
+    };
+    let digest = policy_digest().to_string();
+    assert!(accepts(&digest).unwrap() && accepts(&digest.to_uppercase()).unwrap());
+    assert!(!accepts(&"ab".repeat(32)).unwrap());
+    for wrong in ["", &digest[1..], &format!("{digest}00"), &"zz".repeat(32)] {
+        let refused = accepts(wrong);
+        assert!(matches!(refused, Err(TrustError::Policy(_))), "{wrong}");
+    }
+    let root = evidence::built_in_roots().remove(0);
+    let base64 = |der: &[u8]| base64::Engine::encode(&BASE64, der);
+    let file = |ark: &str| {
+        let text = format!(
+            "version = 1\n[[roots]]\nclass = \"vendor\"\ngeneration = \"milan\"\n\
+             ark = \"\"\"{ark}\"\"\"\nask = \"{}\"\nsource = \"test\"\n",
+            base64(root.ask().der())
+        );
+        Trust::parse(&text, Simulated::Refused)
+    };
+    let ark = base64(root.ark().der());
+    let lines: Vec<&str> = ark
+        .as_bytes()
+        .chunks(76)
+        .map(|line| std::str::from_utf8(line).unwrap())
+        .collect();
+    assert!(file(&lines.join("\n")).is_ok() && file(&lines.join("\r\n")).is_ok());
+    let changed = ark.replacen('A', "B", 1);
+    for wrong in [&changed, &ark[4..], &ark.replacen('A', "-", 1)] {
+        assert!(file(wrong).is_err());
     }
 }
 
