@@ -1,9 +1,11 @@
 //! What evidence alone is bound to: the value that the customer gives, or the
 //! word `any`, and then every form of the verdict says so.
 
+use job::{Check, Digest};
+
 use crate::exit::Problem;
 use crate::news::News;
-use crate::verdict::Verdict;
+use crate::verdict::{Finding, Verdict};
 
 /// What a field is held against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +77,29 @@ pub(super) fn digits<const N: usize>(text: &str) -> Option<[u8; N]> {
     let text = text.trim();
     let digits = text.strip_prefix("0x").unwrap_or(text);
     hex::decode(digits).ok()?.try_into().ok()
+}
+
+/// Holds data that came with the evidence against its digest there: the first half
+/// of `field`, as Azure's paravisor fills it. A refusal stays what it is.
+pub(super) fn bind_runtime_data(
+    verdict: &mut Verdict,
+    field: &str,
+    seen: &[u8; 64],
+    digest: Option<Digest>,
+) {
+    let (Some(digest), Finding::Accepted) = (digest, &verdict.finding) else {
+        return;
+    };
+    let (half, _) = seen.split_at(32);
+    let wanted = format!("{digest}, its SHA-256, in the first half of {field}");
+    let check = Check::new("runtime data", wanted, hex::encode(half));
+    verdict.checks.push(check);
+    if half != digest.as_bytes() {
+        verdict.finding = Finding::refused(
+            "the runtime data that came with the evidence are not this machine's",
+            "do not use this machine until somebody explains it",
+        );
+    }
 }
 
 /// Names the fields that were not compared, if there are any.
