@@ -6,7 +6,7 @@ use evidence::{Evidence, RootClass};
 use job::{Digest, Size, Timestamp, Trust};
 
 use super::Conclusion;
-use super::binding::{Wanted, unbound};
+use super::binding::{Wanted, bind_runtime_data, unbound};
 use super::input::Bare;
 use super::later::conclude;
 use crate::args;
@@ -15,6 +15,7 @@ use crate::collateral::item::Signer;
 use crate::collateral::{Effort, Shown, judged};
 use crate::context::Context;
 use crate::explain::{Subject, Tee};
+use crate::news::News;
 use crate::verdict::{Finding, Mark, Verdict};
 
 /// Verifies a report by itself.
@@ -36,12 +37,18 @@ pub(super) async fn verify(
     let Bare {
         report,
         certificate,
+        beside,
     } = shown;
+    for text in &beside.unread {
+        let text = (*text).to_owned();
+        context.teller.tell(&News::Warning { text });
+    }
     let now = at.unwrap_or_else(clock::now);
     let parsed = evidence::Report::parse(report).context("failed to read the report")?;
+    let seen = parsed.report_data();
     let bound = Bound {
         host_data: host_data.or_seen(parsed.host_data()),
-        report_data: report_data.or_seen(parsed.report_data()),
+        report_data: report_data.or_seen(seen),
         size,
     };
     let shown = Shown {
@@ -52,6 +59,7 @@ pub(super) async fn verify(
         let mut verdict = judge(report, certificate, trust, bound, now);
         host_data.name_choice(&mut verdict, "HOST_DATA");
         report_data.name_choice(&mut verdict, "REPORT_DATA");
+        bind_runtime_data(&mut verdict, "REPORT_DATA", &seen, beside.runtime_data);
         (verdict, ())
     };
     let (verdict, (), _) = judged(context, shown, trust, now, Effort::Fetch, judge).await;
