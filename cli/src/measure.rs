@@ -39,8 +39,9 @@ pub(crate) const INPUTS: &str = "\
 With --kata all of it is taken from a release of Kata you trust, not from the
 provider's machine:
 
-  cdvm measure --kata kata-static-VERSION-amd64.tar.zst --vcpus 2-8 >>trust.toml
+  cdvm measure --kata kata-go-static-VERSION-amd64.tar.zst --vcpus 2-8 >>trust.toml
 
+(older releases: kata-static-VERSION-amd64.tar.zst or .tar.xz).
 --explain draws what that is. What is measured, and where it is found for Kata
 (runtime class kata-qemu-snp, configuration-qemu-snp.toml):
 

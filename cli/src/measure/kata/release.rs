@@ -47,7 +47,7 @@ impl Release {
             let unreadable = |error: anyhow::Error| {
                 Problem::usage(
                     format!("{} is no Kata release: {error:#}", path.display()),
-                    "give the release's archive (kata-static-VERSION-amd64.tar.zst) or the folder it was unpacked to",
+                    "give the release's archive (kata-go-static-VERSION-amd64.tar.zst) or the folder it was unpacked to",
                 )
             };
             Source::Archive(Archive::open(path).map_err(unreadable)?)

@@ -1,7 +1,7 @@
 //! The line of a real start, the releases that are known, and what cannot be read.
 
 use super::class::Class;
-use super::line::{compose, fields, text};
+use super::line::{POD_PARAMETER, compose, fields, text};
 use super::policy::{Policy, of_initrd};
 use super::rules::{RELEASES, known};
 use super::settings::Settings;
@@ -49,6 +49,12 @@ fn a_real_starts_line_is_composed_word_for_word() {
         include_str!("../../../tests/measure/kata/coco-dev-changes.toml"),
     ];
     assert_eq!(line(&files, "4.1.0", 2), recorded.trim_end());
+}
+
+#[test]
+fn the_pods_parameter_is_the_one_the_policy_holds_pods_to() {
+    let policy = include_str!("../../../../docs/protocol/v1/policy.rego");
+    assert!(policy.contains(&format!("value == {POD_PARAMETER:?}")));
 }
 
 #[test]
