@@ -39,10 +39,10 @@ pub(crate) const INPUTS: &str = "\
 With --kata all of it is taken from a release of Kata you trust, not from the
 provider's machine:
 
-  cdvm measure --kata kata-go-static-VERSION-amd64.tar.zst --vcpus 2-8 >>trust.toml
+  cdvm measure --vcpus 2-8 --kata kata-go-static-VERSION-amd64.tar.zst
 
-(older releases: kata-static-VERSION-amd64.tar.zst or .tar.xz).
---explain draws what that is. What is measured, and where it is found for Kata
+Older releases are named kata-static-VERSION-amd64.tar.zst or .tar.xz. Append
+what is printed to trust.toml; --explain draws what that is. What is measured, and where it is found for Kata
 (runtime class kata-qemu-snp, configuration-qemu-snp.toml):
 
   firmware      The OVMF image in `firmware`.
