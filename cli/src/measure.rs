@@ -42,8 +42,10 @@ provider's machine:
   cdvm measure --vcpus 2-8 --kata kata-go-static-VERSION-amd64.tar.zst
 
 Older releases are named kata-static-VERSION-amd64.tar.zst or .tar.xz. Append
-what is printed to trust.toml; --explain draws what that is. What is measured, and where it is found for Kata
-(runtime class kata-qemu-snp, configuration-qemu-snp.toml):
+what is printed to trust.toml; --explain draws it.
+
+What is measured, and where it is found for Kata (runtime class kata-qemu-snp,
+configuration-qemu-snp.toml):
 
   firmware      The OVMF image in `firmware`.
   kernel        The file in `kernel`. QEMU runs with kernel-hashes=on.
@@ -55,8 +57,8 @@ what is printed to trust.toml; --explain draws what that is. What is measured, a
                 kernel parameter, which for every job here is
                   agent.guest_components_rest_api=all
                 Know why each word is there (--kata says it): whoever writes
-                it commands the guest. Where it says nr_cpus=, a range of counts
-                has a line per count.
+                it commands the guest. Where it says nr_cpus=, each count of a
+                range has its own line.
   vCPUs         QEMU's -smp, which is `resources.vcpus` of an offer. Each count
                 has a measurement of its own.
   vCPU type     QEMU's -cpu; Kata takes EPYC-v4. The version behind a name
