@@ -369,17 +369,18 @@ pub(crate) struct Cancel {
 
 /// What a guest starts with.
 #[derive(ClapArgs)]
+#[command(group = clap::ArgGroup::new("entries").args(["trust_entries", "kata"]).multiple(true))]
 pub(crate) struct Measure {
     /// OVMF image (QEMU's -bios)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) firmware: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "kata")]
+    pub(crate) firmware: Option<PathBuf>,
     /// Kernel (QEMU's -kernel, with kernel-hashes=on)
     #[arg(long, value_name = "FILE")]
     pub(crate) kernel: Option<PathBuf>,
     /// Initrd (QEMU's -initrd)
     #[arg(long, value_name = "FILE", requires = "kernel")]
     pub(crate) initrd: Option<PathBuf>,
-    /// Kernel command line (QEMU's -append); every space counts
+    /// Kernel command line (QEMU's -append); every space counts. With a range of counts, each has its own nr_cpus=
     #[arg(
         long,
         value_name = "TEXT",
@@ -389,6 +390,12 @@ pub(crate) struct Measure {
         allow_hyphen_values = true
     )]
     pub(crate) append: String,
+    /// Take firmware, kernel, root file system and command line from a release of Kata instead: its archive, or the
+    /// folder it was unpacked to. Prints [[guests]] tables, each word of the line with where it comes from
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["firmware", "kernel", "initrd", "append", "vcpu_type"])]
+    pub(crate) kata: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) of_kata: OfKata,
     /// How many vCPUs it starts with: one count or a range, each is measured
     #[arg(long, value_name = "N|N-M")]
     pub(crate) vcpus: String,
@@ -408,6 +415,32 @@ pub(crate) struct Measure {
     pub(crate) entry: Entry,
 }
 
+impl Measure {
+    /// Whether it prints what is no news.
+    pub(crate) const fn prints_text(&self) -> bool {
+        self.trust_entries || self.of_kata.explain
+    }
+}
+
+/// Which guest of a release of Kata.
+#[derive(ClapArgs)]
+pub(crate) struct OfKata {
+    /// With --kata: the runtime class
+    #[arg(
+        long,
+        value_name = "CLASS",
+        requires = "kata",
+        default_value = "kata-qemu-snp"
+    )]
+    pub(crate) class: String,
+    /// With --kata: compose as this release does, whatever the release says it is
+    #[arg(long, value_name = "VERSION", requires = "kata")]
+    pub(crate) force_kata_rule: Option<String>,
+    /// With --kata: draw what the guests start with and why, instead of tables
+    #[arg(long, requires = "kata", conflicts_with = "trust_entries")]
+    pub(crate) explain: bool,
+}
+
 /// Virtual machine monitors whose order of pages we know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Vmm {
@@ -418,22 +451,17 @@ pub(crate) enum Vmm {
 /// What a trust file says of a guest beside its measurement.
 #[derive(ClapArgs)]
 pub(crate) struct Entry {
-    /// Name of the guest in trust.toml
-    #[arg(
-        long,
-        value_name = "TEXT",
-        requires = "trust_entries",
-        default_value = "guest"
-    )]
-    pub(crate) name: String,
+    /// Name of the guest in trust.toml [default: guest; with --kata: version and class]
+    #[arg(long, value_name = "TEXT", requires = "entries")]
+    pub(crate) name: Option<String>,
     /// Where its files come from; what was measured is added
-    #[arg(long, value_name = "TEXT", requires = "trust_entries")]
+    #[arg(long, value_name = "TEXT", requires = "entries")]
     pub(crate) source: Option<String>,
     /// Accept it from this time on, such as 2026-11-20T00:00:00Z [default: now]
-    #[arg(long, value_name = "TIME", requires = "trust_entries")]
+    #[arg(long, value_name = "TIME", requires = "entries")]
     pub(crate) from: Option<String>,
     /// Accept it up to this time [default: in 365 days]
-    #[arg(long, value_name = "TIME", requires = "trust_entries")]
+    #[arg(long, value_name = "TIME", requires = "entries")]
     pub(crate) until: Option<String>,
 }
 

@@ -157,7 +157,7 @@ fn stdout_is_taken(command: &Command) -> bool {
         Command::Run(args::Run { target, .. })
         | Command::Result(args::ResultArgs { target, .. }) => target.output == Path::new("-"),
         Command::Request(request) => request.yaml,
-        Command::Measure(measure) => measure.trust_entries,
+        Command::Measure(measure) => measure.prints_text(),
         Command::Key { .. }
         | Command::Offers(_)
         | Command::Verify(_)

@@ -102,11 +102,7 @@ fn judge(
     match evidence::verify(&evidence, &expected, now) {
         Ok(verified) => {
             let mut checks = verified.checks().to_vec();
-            let measurement = verified.claims().measurement;
-            let guest = checks.iter_mut().find(|check| check.name == "guest image");
-            if let (Some(name), Some(check)) = (trust.guest_name(&measurement), guest) {
-                check.seen = format!("{name} ({})", check.seen).into();
-            }
+            trust.name_guest(&mut checks, size, now);
             Verdict {
                 key: None,
                 mark: Mark::of(verified.claims().class == RootClass::Simulated),
@@ -114,14 +110,17 @@ fn judge(
                 finding: Finding::Accepted,
             }
         }
-        Err(rejection) => Verdict {
-            key: None,
-            mark: Mark::of_refused(report, &rejection.checks, trust),
-            checks: rejection.checks,
-            finding: Finding::refused(
-                "the evidence does not prove what your trust file asks for",
-                "do not use this machine until somebody explains it",
-            ),
-        },
+        Err(mut rejection) => {
+            trust.name_guest(&mut rejection.checks, size, now);
+            Verdict {
+                key: None,
+                mark: Mark::of_refused(report, &rejection.checks, trust),
+                checks: rejection.checks,
+                finding: Finding::refused(
+                    "the evidence does not prove what your trust file asks for",
+                    "do not use this machine until somebody explains it",
+                ),
+            }
+        }
     }
 }

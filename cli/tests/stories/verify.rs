@@ -168,11 +168,14 @@ async fn a_report_alone_is_held_against_what_is_given_and_says_what_is_not() {
         "--vcpus",
         "3",
     ];
-    world
-        .cdvm(&size)
-        .end()
-        .await
-        .assert(3, &["✗ simulated · guest image", "nothing is accepted"]);
+    world.cdvm(&size).end().await.assert(
+        3,
+        &[
+            "✗ simulated · guest image",
+            "nothing is accepted; nearest are ",
+            "(of 2 vCPUs: ",
+        ],
+    );
 }
 
 /// Azure's HCL report around a report, with these runtime data.
