@@ -1,13 +1,40 @@
 //! What a trust file demands of platforms with SEV-SNP beyond what every job
-//! needs: each bit by name, so that a demand is never half of one.
+//! needs: each bit by name, so that a demand is never half of one. And what it
+//! accepts that this program does not know.
 
-use evidence::Flag;
+use evidence::{Flag, Mitigations, PerGeneration, UnknownBit};
 use serde::Deserialize;
 
-/// Table `[snp]`. The bits are those of AMD 56860, table "PLATFORM_INFO".
+use super::{TrustError, mitigations};
+
+/// Table `[snp]`, read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SnpRules {
+    pub(super) platform: PlatformForm,
+    /// Bits without a meaning that are accepted.
+    pub(super) unknown_bits: Vec<UnknownBit>,
+    /// What the mitigation vectors must have.
+    pub(super) mitigations: PerGeneration<Mitigations>,
+}
+
+/// Table `[snp]` as it is written.
+#[derive(Deserialize)]
+pub(super) struct SnpForm {
+    /// Left out: none is accepted.
+    #[serde(default)]
+    unknown_bits: Vec<String>,
+    /// Left out: none is demanded.
+    #[serde(default)]
+    mitigations: Vec<String>,
+    /// Unknown fields are refused by this one, to which all others go.
+    #[serde(flatten)]
+    platform: toml::Table,
+}
+
+/// The bits of AMD 56860, table "PLATFORM_INFO".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SnpRules {
+pub(super) struct PlatformForm {
     /// Bit 0: simultaneous multithreading.
     pub(super) smt: Flag,
     /// Bit 1: all of memory is encrypted, whoever uses it.
@@ -20,19 +47,8 @@ pub(super) struct SnpRules {
     pub(super) ciphertext_hiding: Flag,
     /// Bit 5: memory that aliases was ruled out since the last reset.
     pub(super) alias_check: Flag,
+    /// Bit 6: writes through the IOMMU are safe from the host.
+    pub(super) iommu_write_safe: Flag,
     /// Bit 7: trusted I/O.
     pub(super) tio: Flag,
-}
-
-impl SnpRules {
-    /// A file without the table demands nothing more.
-    pub(super) const ANY: Self = Self {
-        smt: Flag::Any,
-        tsme: Flag::Any,
-        ecc: Flag::Any,
-        rapl_disabled: Flag::Any,
-        ciphertext_hiding: Flag::Any,
-        alias_check: Flag::Any,
-        tio: Flag::Any,
-    };
 }
