@@ -109,3 +109,14 @@ async fn say_why(context: &Context, object: &ConfidentialJob, plan: &Plan) {
             type_: match reason.weight {
                 Weight::Normal => EventType::Normal,
                 Weight::Warning => EventType::Warning,
+            },
+            reason: reason.word.to_owned(),
+            note: Some(reason.text.chars().take(1000).collect()),
+            action: reason.word.to_owned(),
+            secondary: None,
+        };
+        if let Err(error) = context.recorder.publish(&event, &reference).await {
+            tracing::warn!(%error, "failed to publish a Kubernetes event");
+        }
+    }
+}
