@@ -69,8 +69,10 @@ fn bit(name: &str, generation: Generation) -> Result<u32, &'static str> {
     if of.contains(&generation) {
         Ok(*bit)
     } else {
-        Err("its bit is known for Milan only: write \"Milan: …\", and \"Genoa: bit N\" and \
-             \"Turin: bit N\" with the numbers of the bulletin")
+        Err(
+            "its bit is known for Milan only: write \"Milan: …\", and \"Genoa: bit N\" and \
+             \"Turin: bit N\" with the numbers of the bulletin",
+        )
     }
 }
 
