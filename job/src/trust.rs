@@ -4,6 +4,7 @@
 
 mod file;
 mod guests;
+mod mitigations;
 mod size;
 mod snp;
 mod tdx;
@@ -11,8 +12,8 @@ mod tdx;
 mod tests;
 
 use evidence::{
-    Accept, Check, Expected, Flag, Generation, Mitigations, Revocation, RevocationList, Root,
-    RootClass, TcbFloor,
+    Accept, Check, Expected, Flag, Generation, Revocation, RevocationList, Root, RootClass,
+    TcbFloor,
 };
 
 use crate::{Digest, ImageRef, Manifest, ReportData, Timestamp};
@@ -193,12 +194,13 @@ impl Trust {
             Size::Any => true,
         });
         let measurements = current(of_size, now).map(|guest| guest.measurement);
+        let platform = &self.snp.platform;
         Expected {
             roots: self.roots.clone(),
             revocation: self.revocation,
             tcb_floors: current(self.tcb_floors.iter(), now).copied().collect(),
-            // The vendor's bulletins name bits as they come; the TCB floor covers them.
-            mitigations: Mitigations::Any,
+            mitigations: self.snp.mitigations,
+            unknown_bits: self.snp.unknown_bits.clone(),
             measurement: Accept::OneOf(measurements.collect()),
             host_data: *host_data.as_bytes(),
             report_data,
@@ -216,13 +218,14 @@ impl Trust {
             ciphertext_hiding: Flag::Any,
             page_swap_disabled: Flag::Any,
             abi_minimum: (0, 0),
-            platform_smt: self.snp.smt,
-            platform_tsme: self.snp.tsme,
-            platform_ecc: self.snp.ecc,
-            platform_rapl_disabled: self.snp.rapl_disabled,
-            platform_ciphertext_hiding: self.snp.ciphertext_hiding,
-            platform_alias_check: self.snp.alias_check,
-            platform_tio: self.snp.tio,
+            platform_smt: platform.smt,
+            platform_tsme: platform.tsme,
+            platform_ecc: platform.ecc,
+            platform_rapl_disabled: platform.rapl_disabled,
+            platform_ciphertext_hiding: platform.ciphertext_hiding,
+            platform_alias_check: platform.alias_check,
+            platform_iommu_write_safe: platform.iommu_write_safe,
+            platform_tio: platform.tio,
             // Who signs an ID block vouches for a measurement; ours are listed.
             guest_svn_minimum: 0,
             family_id: Accept::Any,

@@ -83,6 +83,7 @@ const GROUPS: [Group; 8] = [
             "signing key's TCB",
             "signature algorithm",
             "signature",
+            "newer firmware",
             "chip",
         ],
         detail: |seen| {
@@ -105,6 +106,7 @@ const GROUPS: [Group; 8] = [
             "committed TCB",
             "launch TCB",
             "current TCB",
+            "extended TCBs",
             "mitigations",
         ],
         detail: |seen| {
@@ -137,6 +139,7 @@ const GROUPS: [Group; 8] = [
             "platform RAPL off",
             "ciphertext hiding",
             "alias check",
+            "IOMMU writes safe",
             "platform TIO",
         ],
         detail: |_| (String::new(), String::new()),

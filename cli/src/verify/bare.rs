@@ -2,8 +2,8 @@
 //! evidence must say by the trust file.
 
 use anyhow::{Context as _, Result};
-use evidence::{Evidence, RootClass};
-use job::{Digest, Size, Timestamp, Trust};
+use evidence::{Evidence, Reason, RootClass};
+use job::{Digest, NEWER_FIRMWARE, Size, Timestamp, Trust, UNKNOWN_PROCESSOR};
 
 use super::Conclusion;
 use super::binding::{Wanted, bind_runtime_data, unbound};
@@ -115,12 +115,24 @@ fn judge(
             Verdict {
                 key: None,
                 mark: Mark::of_refused(report, &rejection.checks, trust),
+                finding: finding(rejection.reason),
                 checks: rejection.checks,
-                finding: Finding::refused(
-                    "the evidence does not prove what your trust file asks for",
-                    "do not use this machine until somebody explains it",
-                ),
             }
         }
     }
+}
+
+/// What a refusal means. That this program is too old is nobody's fault.
+fn finding(reason: Reason) -> Finding {
+    let (meaning, advice) = if reason == Reason::NewerFirmware {
+        NEWER_FIRMWARE
+    } else if reason == Reason::Generation {
+        UNKNOWN_PROCESSOR
+    } else {
+        (
+            "the evidence does not prove what your trust file asks for",
+            "do not use this machine until somebody explains it",
+        )
+    };
+    Finding::refused(meaning, advice)
 }

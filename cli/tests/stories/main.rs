@@ -15,6 +15,7 @@ mod happy;
     reason = "most outages are used by the tests beside the code"
 )]
 mod key_server;
+mod newer;
 #[cfg(not(feature = "tdx"))]
 mod no_tdx;
 mod parties;
