@@ -195,7 +195,9 @@ mod tests {
             about: about.to_owned(),
             cdvm: serde_json::from_value(terms).unwrap(),
         };
-        dvm::offer::sign_offer(keys, service, 5999, &content, Timestamp::from_secs(at))
+        let shown = dvm::offer::Shown::default();
+        let at = Timestamp::from_secs(at);
+        dvm::offer::sign_offer(keys, service, 5999, &content, &shown, at)
     }
 
     fn wanted(service: &str) -> Wanted {

@@ -4,7 +4,8 @@
 use core::str::FromStr;
 
 use job::PublicKey;
-use nostr::nips::nip19::{FromBech32 as _, ToBech32 as _};
+use nostr::nips::nip01::Coordinate;
+use nostr::nips::nip19::{FromBech32 as _, Nip19Coordinate, ToBech32 as _};
 use zeroize::Zeroizing;
 
 /// A secret key with its public key.
@@ -65,6 +66,15 @@ pub fn npub(key: PublicKey) -> String {
     key.to_bech32().unwrap_or_default()
 }
 
+/// Where an addressable event is found, as people write it: `naddr1…` (NIP-19).
+/// Empty when the name has more than the 255 bytes that fit.
+pub fn naddr(kind: u16, author: PublicKey, name: &str) -> String {
+    let author = nostr::key::PublicKey::from_byte_array(*author.as_bytes());
+    let coordinate = Coordinate::new(nostr::event::Kind::from(kind), author).identifier(name);
+    let address = Nip19Coordinate::new(coordinate, []);
+    address.to_bech32().unwrap_or_default()
+}
+
 /// Reads `npub1…`, also as a link (`nostr:npub1…`, NIP-21), or hex, as people copy it:
 /// in either case, with space around. What a message says has one spelling, and is
 /// not read by this.
@@ -92,7 +102,10 @@ pub fn parse_public_key(text: &str) -> Result<PublicKey, PublicKeyError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Keys, npub, parse_public_key};
+    use job::PublicKey;
+    use nostr::nips::nip19::{FromBech32 as _, Nip19Coordinate};
+
+    use super::{Keys, naddr, npub, parse_public_key};
 
     #[test]
     fn a_public_key_is_read_as_people_copy_it() {
@@ -124,5 +137,17 @@ mod tests {
         ] {
             assert!(parse_public_key(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_address_is_read_back_by_the_library() {
+        let key = Keys::generate().public_key();
+        let text = naddr(31990, key, "analyse");
+        assert!(text.starts_with("naddr1"), "{text}");
+        let read = Nip19Coordinate::from_bech32(&text).unwrap();
+        assert_eq!(read.coordinate.identifier, "analyse");
+        assert_eq!(read.coordinate.kind.as_u16(), 31990);
+        let author = PublicKey::from_bytes(read.coordinate.public_key.to_bytes());
+        assert_eq!(author, key);
     }
 }
