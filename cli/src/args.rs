@@ -302,14 +302,14 @@ pub(crate) struct Verify {
     /// With --evidence and a quote of TDX: Intel's collateral for its platform, JSON
     #[arg(long, value_name = "FILE", requires = "evidence")]
     pub(crate) collateral: Option<PathBuf>,
-    /// Verify a file as on this day: Unix seconds [default: now]
+    /// Verify a file as at this time, such as 2026-11-20T00:00:00Z, or Unix seconds [default: now]
     #[arg(long, value_name = "TIME", conflicts_with = "job")]
-    pub(crate) at: Option<u64>,
+    pub(crate) at: Option<String>,
     /// Say in words what the evidence proves, and what it does not
     #[arg(long)]
     pub(crate) explain: bool,
     /// Show what the checks mean together, instead of each with what was expected and seen
-    #[arg(long, conflicts_with = "evidence")]
+    #[arg(long)]
     pub(crate) summary: bool,
     #[command(flatten)]
     pub(crate) patience: Patience,

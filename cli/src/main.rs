@@ -12,6 +12,7 @@ mod clock;
 mod collateral;
 mod collect;
 mod context;
+mod date;
 mod exit;
 mod explain;
 mod files;

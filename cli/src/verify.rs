@@ -20,6 +20,7 @@ use crate::clock;
 use crate::collateral::item::Signer;
 use crate::collateral::{Effort, Shown, judged};
 use crate::context::Context;
+use crate::date;
 use crate::exit::{Exit, Problem};
 use crate::explain::{Outcome, Subject, explain};
 use crate::judge::{self, Ordered, judge, not_sent};
@@ -69,7 +70,8 @@ async fn what_is_named(
         patience,
         summary: _,
     } = args;
-    let at = at.map(Timestamp::from_secs);
+    let at = at.as_deref().map(|text| date::utc_or_seconds("--at", text));
+    let at = at.transpose()?;
     let papers = order.as_deref().zip(offer.as_deref());
     let alone = evidence.as_deref().map(input::alone).transpose()?;
     let alone = evidence.as_deref().zip(alone);

@@ -7,6 +7,7 @@ use job::{Simulated, Timestamp, Trust};
 
 use super::kata::{Word, reasons};
 use crate::args;
+use crate::date;
 use crate::exit::Problem;
 use crate::text::clean;
 
@@ -26,8 +27,8 @@ pub(super) struct Entries {
     name: String,
     /// As typed.
     source: String,
-    from: String,
-    until: String,
+    from: Timestamp,
+    until: Timestamp,
 }
 
 impl Entries {
@@ -49,14 +50,13 @@ impl Entries {
             .as_deref()
             .map_or_else(String::new, |source| format!("{}; ", source.trim()));
         let from = match from {
-            Some(text) => date("--from", text)?,
-            None => now.to_string(),
+            Some(text) => date::utc("--from", text)?,
+            None => now,
         };
         let until = match until {
-            Some(text) => date("--until", text)?,
-            None => now.plus(accepted_secs).to_string(),
+            Some(text) => date::utc("--until", text)?,
+            None => now.plus(accepted_secs),
         };
-        // Dates of one form are in the order of their text.
         if until < from {
             let what = format!("--until {until} is before --from {from}");
             return Err(Problem::usage(what, "give the later one as --until"));
@@ -113,25 +113,6 @@ impl Entries {
             )),
         }
     }
-}
-
-/// `2026-11-20T00:00:00Z` and no other form; whether there is such a day is
-/// seen when the entries are read.
-fn date(option: &str, text: &str) -> Result<String, Problem> {
-    const FORM: &str = "0000-00-00T00:00:00Z";
-    let fits = text.len() == FORM.len()
-        && text.bytes().zip(FORM.bytes()).all(|(byte, form)| {
-            if form == b'0' {
-                byte.is_ascii_digit()
-            } else {
-                byte == form
-            }
-        });
-    if !fits {
-        let what = format!("{option} {text:?} is no date with a time in UTC");
-        return Err(Problem::usage(what, "write it as 2026-11-20T00:00:00Z"));
-    }
-    Ok(text.to_owned())
 }
 
 /// A TOML basic string (TOML 1.0.0, "String").
