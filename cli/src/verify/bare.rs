@@ -2,17 +2,19 @@
 //! evidence must say by the trust file.
 
 use anyhow::{Context as _, Result};
+use collateral::item::Signer;
+use collateral::source::Effort;
+use collateral::supply::Shown;
 use evidence::{Evidence, RootClass};
 use job::{Digest, Size, Timestamp, Trust};
 
 use super::Conclusion;
 use super::binding::{Wanted, unbound};
+use super::bring::judged;
 use super::input::Bare;
 use super::later::conclude;
 use crate::args;
 use crate::clock;
-use crate::collateral::item::Signer;
-use crate::collateral::{Effort, Shown, judged};
 use crate::context::Context;
 use crate::explain::{Subject, Tee};
 use crate::verdict::{Finding, Mark, Verdict};
