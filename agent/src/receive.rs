@@ -110,8 +110,7 @@ async fn inputs(
                 // A customer may not make this guest call arbitrary servers.
                 let known = |url: &String| {
                     let mut servers = terms.blob_servers.iter();
-                    servers
-                        .any(|server| url.strip_prefix(server).is_some_and(|p| p.starts_with('/')))
+                    servers.any(|server| relay::lies_on(url, server))
                 };
                 if !blob.urls.iter().all(known) {
                     return Err("the input lies on a server the offer does not name".to_owned());

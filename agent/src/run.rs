@@ -22,8 +22,9 @@ pub(crate) async fn run(environment: Option<String>) -> AgentExit {
     let Ok(guest) = Guest::new() else {
         return AgentExit::Defect;
     };
-    let Some(proof) = prove(&manifest, &guest).await else {
-        return AgentExit::NoEvidence;
+    let proof = match prove(&manifest, &guest).await {
+        Ok(proof) => proof,
+        Err(exit) => return exit,
     };
     let Some(mut channel) = Channel::connect(proof.keys.clone(), manifest.order().clone()).await
     else {

@@ -14,10 +14,14 @@ use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client};
 use serde_json::json;
 
-use crate::orders::Heard;
+use crate::verdict::{Refusal, refusal};
+use crate::waiting::Heard;
 
 /// Longest wait for the first list of services.
 const READY: Duration = Duration::from_mins(1);
+
+/// Longest wait for one answer: webhooks may take 30 s of it.
+const ANSWER: Duration = Duration::from_secs(35);
 
 /// Jobs and services of one namespace.
 pub(crate) struct Cluster {
@@ -31,9 +35,31 @@ pub(crate) enum ClusterError {
     /// The API server.
     #[error("failed to {0}: {1}")]
     Api(&'static str, kube::Error),
+    /// No answer. What was asked for may be done all the same.
+    #[error("failed to {0}: no answer in time")]
+    Silent(&'static str),
     /// No list of services came.
     #[error("the services could not be listed in time")]
     NotReady,
+}
+
+impl ClusterError {
+    /// Whether it will ever do it.
+    pub(crate) fn refusal(&self) -> Refusal {
+        match self {
+            Self::Api(_, error) => refusal(error),
+            Self::Silent(_) | Self::NotReady => Refusal::Later,
+        }
+    }
+}
+
+/// Since when there is an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Created {
+    /// It was made now.
+    Now,
+    /// It was there.
+    Before,
 }
 
 impl Cluster {
@@ -73,8 +99,12 @@ impl Cluster {
         offered.collect()
     }
 
-    /// Creates the job of an order; whether it was not there before.
-    pub(crate) async fn create(&self, order: &Order, heard: Heard) -> Result<bool, ClusterError> {
+    /// Creates the job of an order, unless it is there.
+    pub(crate) async fn create(
+        &self,
+        order: &Order,
+        heard: Heard,
+    ) -> Result<Created, ClusterError> {
         let spec = ConfidentialJobSpec {
             request: Request::from(order.event()),
             cancel: false,
@@ -86,10 +116,15 @@ impl Cluster {
         }
         // The operator would put it on first thing; here it costs no write.
         object.metadata.finalizers = Some(vec![JOB_FINALIZER.to_owned()]);
-        match self.jobs.create(&PostParams::default(), &object).await {
-            Ok(_) => Ok(true),
-            Err(kube::Error::Api(error)) if error.code == 409 => Ok(false),
-            Err(error) => Err(ClusterError::Api("create the job", error)),
+        let params = PostParams::default();
+        let created = answer("create the job", self.jobs.create(&params, &object)).await;
+        match created {
+            Ok(_) => Ok(Created::Now),
+            // Not every 409: a quota that changed meanwhile is one too.
+            Err(ClusterError::Api(_, kube::Error::Api(error))) if error.is_already_exists() => {
+                Ok(Created::Before)
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -97,8 +132,8 @@ impl Cluster {
     /// whether it was.
     pub(crate) async fn cancel(&self, job: JobId, by: PublicKey) -> Result<bool, ClusterError> {
         let name = job.object_name();
-        let failed = |error| ClusterError::Api("cancel the job", error);
-        let Some(object) = self.jobs.get_opt(&name).await.map_err(failed)? else {
+        let what = "cancel the job";
+        let Some(object) = answer(what, self.jobs.get_opt(&name)).await? else {
             return Ok(false);
         };
         let request = &object.spec.request;
@@ -107,10 +142,18 @@ impl Cluster {
         }
         let patch = Patch::Merge(json!({"spec": {"cancel": true}}));
         let params = PatchParams::default();
-        self.jobs
-            .patch(&name, &params, &patch)
-            .await
-            .map_err(failed)?;
+        answer(what, self.jobs.patch(&name, &params, &patch)).await?;
         Ok(true)
+    }
+}
+
+/// The API server's answer, if it comes in time.
+async fn answer<T>(
+    what: &'static str,
+    asked: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, ClusterError> {
+    match tokio::time::timeout(ANSWER, asked).await {
+        Ok(answer) => answer.map_err(|error| ClusterError::Api(what, error)),
+        Err(_) => Err(ClusterError::Silent(what)),
     }
 }

@@ -1,5 +1,5 @@
-//! Hearing: sealed messages to the provider's key, and public orders that name
-//! it. Each message becomes what it asks for; what it is not, is dropped.
+//! Hearing: sealed messages to the provider's key, and public ones that name it.
+//! Each is noted down at once or answered; hearing never waits for doing.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,17 +12,19 @@ use dvm::{Keys, kind, open};
 use job::Event;
 use kube::Client;
 use relay::{Book, Filter, Relays};
-use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
+use crate::clock::now;
 use crate::cluster::Cluster;
-use crate::orders::{Heard, Orders};
+use crate::memory::Memory;
+use crate::orders::Orders;
 use crate::settings::Settings;
+use crate::tell::Teller;
+use crate::waiting::Heard;
+use crate::work;
 
 /// How often the kinds of public orders are compared with the services.
 const KINDS_EVERY: Duration = Duration::from_secs(15);
-
-/// Orders worked on at the same time; more wait in the inbox.
-const AT_ONCE: usize = 32;
 
 /// Hears until told to stop.
 ///
@@ -38,40 +40,54 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let book = Book::connect(keys.clone(), &settings.relays, settings.plain())
         .await
         .context("failed to use the provider's relays")?;
+    let memory = Memory::new(client.clone(), &settings.namespace, &settings.memory);
+    let remembered = memory
+        .load()
+        .await
+        .context("failed to read the remembered cancellations")?;
     let cluster = Cluster::watch(client, &settings.namespace);
     // An order judged before the services are known would be refused wrongly.
     cluster
         .ready()
         .await
         .context("failed to list the services")?;
-    let relays = book.own().clone();
-    let orders = Arc::new(Orders::new(book, cluster, settings.plain()));
+    let (relays, plain) = (book.own().clone(), settings.plain());
+    let mut tasks = JoinSet::new();
+    let teller = Teller::start(&book, plain, &mut tasks);
+    let orders = Orders::new(keys.clone(), relays.urls(), plain, cluster, teller);
+    for (key, kept) in remembered {
+        orders.waiting().cancelled.restore(key, kept, now());
+    }
+    let orders = Arc::new(orders);
+    work::start(&orders, memory, &mut tasks);
     tracing::info!(provider = %keys.public_key(), namespace = settings.namespace, "started");
     tokio::select! {
-        () = sealed(&relays, &keys, orders.clone()) => {}
-        () = public(&relays, &keys, orders.clone()) => {}
+        () = sealed(&relays, &keys, &orders) => {}
+        () = public(&relays, &keys, &orders) => {}
         () = told_to_stop() => {}
+        // They never end; one that does has a defect, and a new process has none.
+        ended = tasks.join_next() => anyhow::bail!("a worker ended: {ended:?}"),
     }
     Ok(())
 }
 
-/// Gift wraps: private orders and cancellations.
-async fn sealed(relays: &Relays, keys: &Keys, orders: Arc<Orders>) {
-    let mut inbox = relays.inbox(Filter::sealed_to(keys.public_key())).await;
-    let at_once = Arc::new(Semaphore::new(AT_ONCE));
-    while let Some(event) = inbox.next().await {
-        let (orders, keys) = (orders.clone(), keys.clone());
-        let Ok(permit) = at_once.clone().acquire_owned().await else {
-            return;
-        };
-        tokio::spawn(async move {
-            hear_sealed(&event, &keys, &orders).await;
-            drop(permit);
-        });
+/// Gift wraps: private orders, cancellations and direct messages.
+async fn sealed(relays: &Relays, keys: &Keys, orders: &Orders) {
+    loop {
+        let again = orders.again.notified();
+        let mut inbox = relays.inbox(Filter::sealed_to(keys.public_key())).await;
+        tokio::select! {
+            () = again => {}
+            () = async {
+                while let Some(event) = inbox.next().await {
+                    hear_sealed(&event, keys, orders);
+                }
+            } => return,
+        }
     }
 }
 
-async fn hear_sealed(event: &Event, keys: &Keys, orders: &Orders) {
+fn hear_sealed(event: &Event, keys: &Keys, orders: &Orders) {
     let rumor = match open(event, keys) {
         Ok(rumor) => rumor,
         Err(error) => {
@@ -81,50 +97,56 @@ async fn hear_sealed(event: &Event, keys: &Keys, orders: &Orders) {
     };
     match rumor.kind {
         kind::PRIVATE_ORDER => match open_private_order(&rumor) {
-            Ok(order) => orders.place(order, Heard::Privately).await,
-            Err(error) => orders.refuse_unreadable(&rumor, &error).await,
+            Ok(order) => orders.place(order, Heard::Privately),
+            Err(error) => orders.refuse_unreadable(&rumor, &error),
         },
-        kind::DELETION => cancel(Cancellation::from_rumor(&rumor), orders).await,
-        // Evidence and notes are the operator's.
+        kind::DELETION => cancel(Cancellation::from_rumor(&rumor), orders),
+        kind::CHAT | 5000..=5999 => orders.answer_sealed(&rumor),
+        // Evidence and notes are the operator's; results and feedback of others
+        // are answers, and an answer is not answered.
         _ => {}
     }
 }
 
-/// Public orders and cancellations that name the provider.
-async fn public(relays: &Relays, keys: &Keys, orders: Arc<Orders>) {
+/// Public orders, cancellations, requests and old direct messages that name the
+/// provider.
+async fn public(relays: &Relays, keys: &Keys, orders: &Orders) {
     loop {
         let kinds = orders.kinds();
+        let others = [kind::DELETION, kind::OLD_CHAT];
         let filter = Filter {
-            kinds: kinds.iter().copied().chain([kind::DELETION]).collect(),
+            kinds: kinds.iter().copied().chain(others).collect(),
             recipients: vec![keys.public_key()],
             ..Filter::default()
         };
+        let again = orders.again.notified();
         let mut inbox = relays.inbox(filter).await;
         tokio::select! {
-            () = kinds_change(&orders, &kinds) => {}
+            () = again => {}
+            () = kinds_change(orders, &kinds) => {}
             () = async {
                 while let Some(event) = inbox.next().await {
-                    hear_public(event, &orders).await;
+                    hear_public(&event, orders);
                 }
             } => return,
         }
     }
 }
 
-async fn hear_public(event: Event, orders: &Orders) {
-    if event.kind == kind::DELETION {
-        cancel(Cancellation::from_event(&event), orders).await;
-        return;
-    }
-    match order_from_event(event) {
-        Ok(order) => orders.place(order, Heard::Publicly).await,
-        Err(error) => tracing::info!(%error, "dropped a public request that is no order"),
+fn hear_public(event: &Event, orders: &Orders) {
+    match event.kind {
+        kind::DELETION => cancel(Cancellation::from_event(event), orders),
+        kind::OLD_CHAT => orders.answer_old_message(event),
+        _ => match order_from_event(event.clone()) {
+            Ok(order) => orders.place(order, Heard::Publicly),
+            Err(error) => orders.answer_request(event, &error),
+        },
     }
 }
 
-async fn cancel(cancellations: Vec<Cancellation>, orders: &Orders) {
+fn cancel(cancellations: Vec<Cancellation>, orders: &Orders) {
     for cancellation in cancellations {
-        orders.cancel(cancellation).await;
+        orders.cancel(cancellation);
     }
 }
 

@@ -2,10 +2,19 @@
 //! checks them, and writes them down as objects named after the order: hearing
 //! one twice, from two relays or after a restart, creates it once.
 
+mod cancelled;
+mod clock;
 mod cluster;
 mod hear;
+mod limits;
+mod memory;
 mod orders;
 mod settings;
+mod strangers;
+mod tell;
+mod verdict;
+mod waiting;
+mod work;
 
 use std::process::ExitCode;
 

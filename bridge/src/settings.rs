@@ -20,6 +20,9 @@ pub(crate) struct Settings {
     /// Relay orders are heard on (repeat for more).
     #[arg(long = "relay", value_name = "URL", required = true)]
     pub(crate) relays: Vec<String>,
+    /// ConfigMap cancellations are remembered in.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) memory: String,
     /// DEVELOPMENT ONLY: use ws:// and http:// and private addresses.
     #[arg(long)]
     pub(crate) allow_plain_relays: bool,

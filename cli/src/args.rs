@@ -181,8 +181,8 @@ pub(crate) struct Export {
     /// Where it goes
     #[arg(long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    /// Fetch what this evidence needs, and write that: attestation.json of a job, a report, a quote of TDX, or the guest
-    /// components' JSON of either; repeat it [default: all that is kept]
+    /// Fetch what this evidence needs, and write that: attestation.json of a job, or evidence alone in any form that
+    /// `cdvm verify --evidence` reads; repeat it [default: all that is kept]
     #[arg(long, value_name = "FILE")]
     pub(crate) evidence: Vec<PathBuf>,
     /// Fetch chains and revocation lists of these processors, for chips' and for providers' keys, and write them;
@@ -309,9 +309,11 @@ pub(crate) struct Verify {
     /// Verify a file instead, as it is kept of a job; no relay is contacted
     #[arg(long, value_name = "FILE", requires = "order", requires = "offer", conflicts_with_all = ["evidence", "event"])]
     pub(crate) attestation: Option<PathBuf>,
-    /// Verify evidence alone: the 1184 bytes of a report of SEV-SNP, a quote of Intel TDX (in a build with it), or the
-    /// guest components' JSON of either. It is held against what your trust file says of any machine
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["event", "order", "offer"])]
+    /// Verify evidence alone: a report of SEV-SNP (its bytes, also with the certificate table behind them, or Azure's HCL
+    /// report), or a quote of Intel TDX (in a build with it); each also as hex, base64 or in the JSON of guest
+    /// components, Trustee or Constellation; or a folder as snpguest fills it. It is held against what your trust file
+    /// says of any machine
+    #[arg(long, value_name = "FILE|FOLDER", conflicts_with_all = ["event", "order", "offer"])]
     pub(crate) evidence: Option<PathBuf>,
     /// Verify a Nostr event: the gift wrap a machine sent, opened with --key, or the rumor that was in one
     #[arg(long, value_name = "FILE")]

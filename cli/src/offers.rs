@@ -52,7 +52,7 @@ impl Wanted {
         let what = match what {
             None => What::Any,
             // 64 hex digits are an id: no sensible name looks like that.
-            Some(text) => match text.parse() {
+            Some(text) => match text.to_ascii_lowercase().parse() {
                 Ok(id) => What::Id(id),
                 Err(_) => What::Service(text.to_owned()),
             },
@@ -195,7 +195,9 @@ mod tests {
             about: about.to_owned(),
             cdvm: serde_json::from_value(terms).unwrap(),
         };
-        dvm::offer::sign_offer(keys, service, 5999, &content, Timestamp::from_secs(at))
+        let shown = dvm::offer::Shown::default();
+        let at = Timestamp::from_secs(at);
+        dvm::offer::sign_offer(keys, service, 5999, &content, &shown, at)
     }
 
     fn wanted(service: &str) -> Wanted {
@@ -238,6 +240,8 @@ mod tests {
     fn what_is_wanted_is_a_name_or_an_id() {
         assert_eq!(wanted("analyse").what, What::Service("analyse".to_owned()));
         assert!(matches!(wanted(&"0f".repeat(32)).what, What::Id(_)));
+        assert!(matches!(wanted(&"0F".repeat(32)).what, What::Id(_)));
+        assert!(matches!(wanted(&"0f".repeat(31)).what, What::Service(_)));
         let keys = Keys::generate();
         let npub = dvm::keys::npub(keys.public_key());
         for text in [npub, keys.public_key().to_string()] {

@@ -103,6 +103,7 @@ async fn for_report(
     let Bare {
         report,
         certificate,
+        beside: _,
     } = bare;
     let subject = Subject::of_hardware(&report, trust).ok_or_else(|| {
         let what = format!("{} needs no collateral of a vendor", path.display());
@@ -120,7 +121,9 @@ async fn for_quote(
     quoted: &Quoted,
 ) -> Result<()> {
     let platform = input::readable(path, || {
-        let quote = evidence::tdx::Quote::parse(&quoted.quote).context("not a quote of TDX")?;
+        let quote = evidence::tdx::Quote::parse(&quoted.quote).map_err(|error| {
+            input::NotRead::new(format!("not a quote of TDX: {error}")).problem(path)
+        })?;
         let platform = quote.platform();
         platform.context("its certificates name no platform of Intel's")
     })?;

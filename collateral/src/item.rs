@@ -79,13 +79,6 @@ impl Signer {
 
 impl Item {
     /// For which of AMD's processors.
-    #[cfg_attr(
-        not(feature = "tdx"),
-        expect(
-            clippy::unnecessary_wraps,
-            reason = "Intel's items are for none of them"
-        )
-    )]
     pub const fn generation(&self) -> Option<Generation> {
         match self {
             Self::Key { generation, .. }

@@ -234,9 +234,12 @@ impl<'c, L: Listen> Supply<'c, L> {
         {
             let age = days_old(now.since(made_at));
             (
-                format!("{age}, in force until {until}"),
-                "wait for the vendor's next one, or accept older ones: revocation_max_age_days in \
-                 your trust file",
+                format!(
+                    "{age}, in force until {until}: the vendor has no list as new as your trust \
+                     file asks for"
+                ),
+                "wait for the vendor's next one, or ask for less: raise revocation_max_age_days in \
+                 your trust file above that age, or leave it out, and the vendor's own date counts",
             )
         } else {
             let until = list.replaced_at();

@@ -92,10 +92,19 @@ pub(crate) fn trust(list: Option<u64>) -> Trust {
 
 /// A trust file with the simulated root and these entries.
 fn trust_with(entries: &str) -> Trust {
+    trust_file("revocation_max_age_days = 30\n", entries)
+}
+
+/// A trust file without a limit on the age of lists.
+fn unlimited() -> Trust {
+    trust_file("", "")
+}
+
+fn trust_file(limit: &str, entries: &str) -> Trust {
     let vendor = &world().vendor;
     let dates = "source = \"test\"\nfrom = 2020-01-01T00:00:00Z\nuntil = 2100-01-01T00:00:00Z";
     let text = format!(
-        "version = 1\nrevocation_max_age_days = 30\n[[roots]]\nclass = \"simulated\"\n\
+        "version = 1\n{limit}[[roots]]\nclass = \"simulated\"\n\
          generation = \"genoa\"\nark = \"{}\"\nask = \"{}\"\nsource = \"test\"\n{entries}\
          [[tcb_floors]]\ngeneration = \"genoa\"\n\
          lowest = {{fmc=0, bootloader=4, tee=0, snp=22, microcode=213}}\n{dates}\n\

@@ -93,15 +93,30 @@ pub struct ConfidentialJobStatus {
     /// When everything of it was seen gone: pod and grants.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destroyed_at: Option<Time>,
-    /// What a quorum of relays took: Starting, Ended, Destroyed.
+    /// What a quorum of relays took: Starting, what it waits for, Ended, Destroyed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8), inner(length(max = 16)))]
+    #[schemars(length(max = 8), inner(length(max = 32)))]
     pub announced: Vec<String>,
     /// Admitted, PodCreated, Attested, Finished, Announced, Destroyed: written when
     /// there is evidence, never when it was only asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub conditions: Vec<Condition>,
+}
+
+/// Why nothing runs yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WaitingStatus {
+    /// `WaitingForRoom`, `WaitingForImage`, `WaitingForMachine` or `WaitingForCluster`.
+    #[schemars(length(max = 64))]
+    pub reason: String,
+    /// What the scheduler, the kubelet or the API server says. The customer reads a
+    /// constant instead.
+    #[schemars(length(max = 4096))]
+    pub message: String,
+    /// When that was seen.
+    pub since: Time,
 }
 
 /// What was recorded of one attempt.
@@ -121,6 +136,9 @@ pub struct AttemptStatus {
     /// HOST_DATA.
     #[schemars(regex(pattern = "^[0-9a-f]{64}$"), length(max = 64))]
     pub host_data: String,
+    /// What it waits for, when nothing runs yet and somebody said why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<WaitingStatus>,
     /// UID of its pod, once it was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]

@@ -33,6 +33,17 @@ pub struct ConfidentialServiceSpec {
     /// What it does, in a sentence for customers.
     #[schemars(length(min = 1, max = 500))]
     pub about: String,
+    /// Picture that other Nostr clients show with the offer: an https URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^https://[!-~]+$"), length(max = 255))]
+    pub picture: Option<String>,
+    /// Topics other Nostr clients find the offer by (`t` tags), such as `statistics`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 8),
+        inner(regex(pattern = "^[a-z0-9][a-z0-9-]{0,39}$"), length(max = 40))
+    )]
+    pub topics: Vec<String>,
     /// Request kind of its orders (NIP-90): 5999 for a computation that has no
     /// kind of its own.
     #[schemars(range(min = 5000, max = 5999))]

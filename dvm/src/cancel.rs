@@ -13,6 +13,8 @@ pub struct Cancellation {
     pub by: PublicKey,
     /// J.
     pub job: JobId,
+    /// When its author says it was written.
+    pub at: Timestamp,
 }
 
 impl Cancellation {
@@ -34,21 +36,22 @@ impl Cancellation {
 
     /// What a sealed deletion cancels.
     pub fn from_rumor(rumor: &Rumor) -> Vec<Self> {
-        of(rumor.kind, rumor.pubkey, &rumor.tags)
+        of(rumor.kind, rumor.pubkey, rumor.created_at, &rumor.tags)
     }
 
     /// What a public deletion cancels. Its signature must have been verified.
     pub fn from_event(event: &Event) -> Vec<Self> {
-        of(event.kind, event.pubkey, &event.tags)
+        of(event.kind, event.pubkey, event.created_at, &event.tags)
     }
 }
 
-fn of(kind: u16, by: PublicKey, tags: &[Vec<String>]) -> Vec<Cancellation> {
+fn of(kind: u16, by: PublicKey, at: u64, tags: &[Vec<String>]) -> Vec<Cancellation> {
     if kind != kind::DELETION {
         return Vec::new();
     }
+    let at = Timestamp::from_secs(at);
     all(tags, "e")
         .filter_map(|values| values.first()?.parse().ok())
-        .map(|job| Cancellation { by, job })
+        .map(|job| Cancellation { by, job, at })
         .collect()
 }

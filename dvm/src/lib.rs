@@ -26,6 +26,8 @@ pub use tags::MessageError;
 
 /// Kinds of events and rumors this protocol uses.
 pub mod kind {
+    /// Direct message of the old sort (NIP-04); never opened, only answered.
+    pub const OLD_CHAT: u16 = 4;
     /// Deletion: cancels an order (NIP-09).
     pub const DELETION: u16 = 5;
     /// Seal (NIP-59).

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use crds::ConfidentialService;
+use dvm::feedback::Feedback;
 use dvm::input::Start;
 use dvm::order::{NewOrder, sign_order};
 use dvm::outcome::{Outcome, Received};
@@ -35,7 +36,8 @@ impl Provider {
         let name = service.metadata.name.as_deref().context("no name")?;
         let content = service.offer_content().map_err(anyhow::Error::msg)?;
         let kind = u16::try_from(service.spec.kind)?;
-        let event = dvm::offer::sign_offer(&self.keys, name, kind, &content, now());
+        let shown = dvm::offer::Shown::default();
+        let event = dvm::offer::sign_offer(&self.keys, name, kind, &content, &shown, now());
         let offer = dvm::offer::parse_offer(&event)?;
         Ok((event, offer))
     }
@@ -121,6 +123,19 @@ impl HandCustomer {
             &trust,
             now(),
         )?)
+    }
+
+    /// Everything the provider has said of the order so far, from its relays.
+    pub async fn told_by_provider(&self, provider: &Provider) -> Vec<Feedback> {
+        let events = provider.events().await;
+        let rumors = events
+            .iter()
+            .filter_map(|event| open(event, &self.keys).ok());
+        let said = rumors.filter(|rumor| {
+            rumor.pubkey == self.order.provider() && rumor.kind == dvm::kind::FEEDBACK
+        });
+        said.filter_map(|rumor| Feedback::parse(&rumor.tags, &rumor.content, self.order.id()).ok())
+            .collect()
     }
 
     /// Seals data to a machine.

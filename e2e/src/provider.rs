@@ -276,6 +276,13 @@ impl Provider {
         Ok(())
     }
 
+    /// UIDs of the pods of one of its programs.
+    pub async fn pods_of(&self, program: &str) -> anyhow::Result<Vec<String>> {
+        let list = ListParams::default().labels(&format!("app.kubernetes.io/name={program}"));
+        let pods = self.pods().list(&list).await?.items;
+        Ok(pods.iter().filter_map(kube::ResourceExt::uid).collect())
+    }
+
     /// `kubectl` in its namespace.
     pub fn kubectl(&self, arguments: &[&str]) -> anyhow::Result<String> {
         self.world.kubectl(&self.namespace, arguments)

@@ -208,6 +208,21 @@ fn an_order_of_two_megabytes() -> anyhow::Result<()> {
     })
 }
 
+/// An order like any other, but the API server takes no more than 80 tags: it is
+/// not tried for ever, and its customer is told.
+#[test]
+fn an_order_that_the_cluster_will_never_take() -> anyhow::Result<()> {
+    run(async {
+        let (provider, keys) = (commons().await?, Keys::generate());
+        let names: Vec<String> = (0..80).map(|n| format!("p{n}")).collect();
+        let params: Vec<[&str; 3]> = names.iter().map(|name| ["param", name, "1"]).collect();
+        let params: Vec<&[&str]> = params.iter().map(|param| &param[..]).collect();
+        let event = order(provider, &keys, redact().await?.id, &params);
+        let words = ["Rejected/BadOrder", "does not take an order of this form"];
+        message_refused(&event, &keys, &words).await
+    })
+}
+
 #[test]
 fn an_order_for_no_offer() -> anyhow::Result<()> {
     run(async {

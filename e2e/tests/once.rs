@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dvm::feedback::Status;
 use dvm::input::Start;
 use dvm::wrap;
 use e2e::bare::{HandCustomer, now};
@@ -53,6 +54,44 @@ fn the_same_order_heard_again_and_again_is_one_pod() -> anyhow::Result<()> {
         let jobs = provider.jobs().list(&ListParams::default()).await?.items;
         assert_eq!(jobs.len(), 1);
         assert_eq!(provider.pods_created(&name)?, [format!("{name}-1")]);
+        Ok(())
+    })
+}
+
+/// Somebody puts the order into a second object while its machine waits for data.
+/// That one is rejected, and the customer never hears of it, also when it is
+/// cancelled or deleted.
+#[test]
+fn a_copy_under_another_name_says_nothing_to_the_customer() -> anyhow::Result<()> {
+    run(async {
+        let provider = Provider::start("copycat").await?;
+        let offer = provider.offered("redact").await?;
+        let mut customer = HandCustomer::new(&provider, &offer).await?;
+        customer.send_order(&provider).await?;
+        let machine = customer.accept(&provider.world, SOON).await?;
+        let name = customer.order.object_name();
+        for (copy, cancel) in [("my-job", false), ("my-other-job", true)] {
+            let text = yaml(&customer).replace(&name, copy);
+            let applied = provider.apply_text(&format!("{text}  cancel: {cancel}\n"))?;
+            assert!(applied.status.success(), "{applied:?}");
+            let status = provider.ended(copy, SOON).await?.status.unwrap();
+            assert!(status.announced.is_empty(), "{status:?}");
+            provider.kubectl(&["delete", "cjob", copy])?;
+        }
+        // The honest one goes on, and what it ends with is all that was said.
+        customer.send(machine.key(), b"a@example.org").await?;
+        assert_eq!(customer.receive(SOON).await?, b"[e-mail]");
+        provider.destroyed(&name, SOON).await?;
+        let words = customer.told_by_provider(&provider).await;
+        let errors: Vec<_> = words
+            .iter()
+            .filter(|word| word.status == Status::Error)
+            .collect();
+        assert!(errors.is_empty(), "{errors:?}");
+        assert!(
+            words.iter().any(|word| word.text.contains("Received")),
+            "{words:?}"
+        );
         Ok(())
     })
 }

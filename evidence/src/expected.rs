@@ -159,13 +159,25 @@ impl fmt::Display for Flag {
 /// What to do about revocation lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revocation {
-    /// The vendor's list must be there, signed by the root, and at most this old.
-    Checked {
-        /// Seconds since the list's `thisUpdate`.
-        max_age_secs: u64,
-    },
+    /// The vendor's list must be there, signed by the root, in force, and of an age
+    /// that is accepted.
+    Checked(ListAge),
     /// Revoked keys are accepted. A decision, made by name.
     NotChecked,
+}
+
+/// How old a revocation list may be that is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListAge {
+    /// As old as the vendor says itself: until the list's `nextUpdate` (RFC 5280,
+    /// 5.1.2.5). A list that names none is refused.
+    UntilReplaced,
+    /// The same, and made at most this long ago. The vendor may have no list that
+    /// is so new.
+    AtMost {
+        /// Seconds since the list's `thisUpdate`.
+        secs: u64,
+    },
 }
 
 /// Which mitigations are demanded. The vendor gives each bit of the vectors its

@@ -23,7 +23,7 @@ mod timestamp;
 mod verdict;
 
 pub use check::Check;
-pub use expected::{Accept, Expected, Flag, Mitigations, Revocation, TcbFloor};
+pub use expected::{Accept, Expected, Flag, ListAge, Mitigations, Revocation, TcbFloor};
 pub use reason::Reason;
 pub use roots::{Authority, Root, RootClass, RootError, built_in_roots};
 pub use snp::certificate::{Certificate, CertificateError, EndorsementKey};
@@ -34,6 +34,7 @@ pub use snp::key_info::{KeyInfo, Signer};
 pub use snp::launch;
 pub use snp::report::{FirmwareVersion, MitigationVectors, REPORT_LEN, Report, ReportError};
 pub use snp::revocation::{RevocationError, RevocationList};
+pub use snp::table::{Enclosed, TableError, from_extended_report, signing_certificate};
 pub use snp::tcb::Tcb;
 pub use snp::{Evidence, verify};
 pub use timestamp::Timestamp;

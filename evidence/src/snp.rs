@@ -15,6 +15,7 @@ mod origin;
 mod promises;
 pub(crate) mod report;
 pub(crate) mod revocation;
+pub(crate) mod table;
 pub(crate) mod tcb;
 
 use crate::ledger::Ledger;

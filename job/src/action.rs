@@ -1,7 +1,7 @@
 //! Everything the planner may ask for. Each action is idempotent or names what
 //! it acts on; the executor carries them out in order and decides nothing.
 
-use crate::{Announcement, Manifest, Record, Timestamp};
+use crate::{Announcement, Ending, Manifest, Phase, Record, Timestamp};
 
 /// One effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,13 +47,72 @@ pub struct Reason {
     pub word: &'static str,
     /// The sentence.
     pub text: String,
+    /// Whether somebody should look.
+    pub weight: Weight,
+}
+
+/// How much a reason weighs: the type of its Kubernetes event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// The story goes on.
+    Normal,
+    /// Somebody should look.
+    Warning,
 }
 
 impl Reason {
+    /// A reason that weighs what its word says.
     pub(crate) fn new(word: &'static str, text: impl Into<String>) -> Self {
         Self {
             word,
             text: text.into(),
+            weight: Weight::of(word),
         }
+    }
+
+    pub(crate) fn warning(word: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            weight: Weight::Warning,
+            ..Self::new(word, text)
+        }
+    }
+}
+
+impl Weight {
+    /// Whether something went wrong, or the story goes as it should. What somebody
+    /// asked for, as a cancellation, is not wrong.
+    fn of(word: &str) -> Self {
+        let wrong = match word.parse().map(Ending::phase) {
+            Ok(phase) => matches!(phase, Phase::Failed | Phase::Rejected),
+            Err(_) => matches!(word, "AttemptLost" | "StrayPod"),
+        };
+        if wrong { Self::Warning } else { Self::Normal }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Weight;
+    use crate::{Ending, Phase};
+
+    #[test]
+    fn what_went_wrong_is_told_from_what_should_be() {
+        for ending in Ending::ALL {
+            // Words are constants; the test has them as texts alone.
+            let word: &'static str = Box::leak(ending.to_string().into_boxed_str());
+            let wrong = matches!(ending.phase(), Phase::Failed | Phase::Rejected);
+            assert_eq!(Weight::of(word) == Weight::Warning, wrong, "{ending}");
+        }
+        for word in [
+            "Admitted",
+            "PodCreated",
+            "EvidenceVerified",
+            "InputAccepted",
+            "Destroyed",
+        ] {
+            assert_eq!(Weight::of(word), Weight::Normal, "{word}");
+        }
+        assert_eq!(Weight::of("AttemptLost"), Weight::Warning);
+        assert_eq!(Weight::of("StrayPod"), Weight::Warning);
     }
 }

@@ -7,53 +7,79 @@ use core::str::FromStr;
 /// What the agent's exit code means. Everything else it knows goes sealed to the
 /// customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum AgentExit {
     /// The customer has the result.
-    Received = 0,
+    Received,
     /// The workload failed.
-    WorkloadFailed = 10,
+    WorkloadFailed,
     /// The workload ran out of time.
-    Timeout = 11,
+    Timeout,
     /// No input came.
-    NoInput = 12,
-    /// The guest gave no evidence, or none that fits.
-    NoEvidence = 13,
+    NoInput,
+    /// The guest gave no evidence, or none that fits; each reason has a code.
+    NoEvidence(NoEvidence),
     /// No quorum of relays took the result.
-    Undeliverable = 14,
+    Undeliverable,
     /// Manifest or order are wrong.
-    BadManifest = 15,
+    BadManifest,
     /// A secret was refused.
-    SecretRefused = 16,
+    SecretRefused,
     /// The input was refused.
-    BadInput = 17,
+    BadInput,
     /// Told to stop before the end.
-    Stopped = 18,
+    Stopped,
     /// A quorum of relays has the result; the customer did not acknowledge it.
-    Unacknowledged = 19,
+    Unacknowledged,
     /// A defect of the agent.
-    Defect = 70,
+    Defect,
 }
 
 impl AgentExit {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 19] = [
         Self::Received,
         Self::WorkloadFailed,
         Self::Timeout,
         Self::NoInput,
-        Self::NoEvidence,
         Self::Undeliverable,
         Self::BadManifest,
         Self::SecretRefused,
         Self::BadInput,
         Self::Stopped,
         Self::Unacknowledged,
+        Self::NoEvidence(NoEvidence::NoGuestApi),
+        Self::NoEvidence(NoEvidence::RefusedByGuestApi),
+        Self::NoEvidence(NoEvidence::FailedGuestApi),
+        Self::NoEvidence(NoEvidence::NotJson),
+        Self::NoEvidence(NoEvidence::NoReport),
+        Self::NoEvidence(NoEvidence::OtherHostData),
+        Self::NoEvidence(NoEvidence::OtherReportData),
+        Self::NoEvidence(NoEvidence::OtherPrivilegeLevel),
         Self::Defect,
     ];
 
-    /// The code.
+    /// The code (`docs/protocol.md`, 8).
     pub const fn code(self) -> u8 {
-        self as u8
+        match self {
+            Self::Received => 0,
+            Self::WorkloadFailed => 10,
+            Self::Timeout => 11,
+            Self::NoInput => 12,
+            Self::Undeliverable => 14,
+            Self::BadManifest => 15,
+            Self::SecretRefused => 16,
+            Self::BadInput => 17,
+            Self::Stopped => 18,
+            Self::Unacknowledged => 19,
+            Self::NoEvidence(NoEvidence::NoGuestApi) => 20,
+            Self::NoEvidence(NoEvidence::RefusedByGuestApi) => 21,
+            Self::NoEvidence(NoEvidence::FailedGuestApi) => 22,
+            Self::NoEvidence(NoEvidence::NotJson) => 23,
+            Self::NoEvidence(NoEvidence::NoReport) => 24,
+            Self::NoEvidence(NoEvidence::OtherHostData) => 25,
+            Self::NoEvidence(NoEvidence::OtherReportData) => 26,
+            Self::NoEvidence(NoEvidence::OtherPrivilegeLevel) => 27,
+            Self::Defect => 70,
+        }
     }
 
     /// The meaning of a code; any code nobody documented is a defect.
@@ -62,6 +88,44 @@ impl AgentExit {
             .into_iter()
             .find(|exit| i32::from(exit.code()) == code)
             .unwrap_or(Self::Defect)
+    }
+}
+
+/// Why a guest has no evidence to show. A closed list: the agent has no other way
+/// to speak before anybody hears it, and no text of the guest passes here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoEvidence {
+    /// Nothing answers at the guest's API, or it breaks off.
+    NoGuestApi,
+    /// The guest's API answered with a status of class 4xx (or one that is neither
+    /// success nor an error of its own).
+    RefusedByGuestApi,
+    /// The guest's API answered with a status of class 5xx.
+    FailedGuestApi,
+    /// Its answer is not JSON.
+    NotJson,
+    /// Its answer holds no SNP report.
+    NoReport,
+    /// The report's HOST_DATA is not this job's.
+    OtherHostData,
+    /// The report's REPORT_DATA is not this key's.
+    OtherReportData,
+    /// The report is of another privilege level than 0.
+    OtherPrivilegeLevel,
+}
+
+impl fmt::Display for NoEvidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoGuestApi => "no guest API",
+            Self::RefusedByGuestApi => "the guest API answered 4xx",
+            Self::FailedGuestApi => "the guest API answered 5xx",
+            Self::NotJson => "not JSON",
+            Self::NoReport => "no report in it",
+            Self::OtherHostData => "other host data",
+            Self::OtherReportData => "other report data",
+            Self::OtherPrivilegeLevel => "other privilege level",
+        })
     }
 }
 
@@ -240,7 +304,7 @@ impl Ending {
             AgentExit::WorkloadFailed => Self::WorkloadFailed,
             AgentExit::Timeout => Self::Timeout,
             AgentExit::NoInput => Self::NoInput,
-            AgentExit::NoEvidence => Self::NoEvidence,
+            AgentExit::NoEvidence(_) => Self::NoEvidence,
             AgentExit::Undeliverable => Self::Undeliverable,
             AgentExit::BadManifest => Self::BadManifest,
             AgentExit::SecretRefused => Self::SecretRefused,
@@ -286,7 +350,16 @@ mod tests {
             (10, Phase::Failed, Ending::WorkloadFailed),
             (11, Phase::Failed, Ending::Timeout),
             (12, Phase::Failed, Ending::NoInput),
-            (13, Phase::Failed, Ending::NoEvidence),
+            (20, Phase::Failed, Ending::NoEvidence),
+            (21, Phase::Failed, Ending::NoEvidence),
+            (22, Phase::Failed, Ending::NoEvidence),
+            (23, Phase::Failed, Ending::NoEvidence),
+            (24, Phase::Failed, Ending::NoEvidence),
+            (25, Phase::Failed, Ending::NoEvidence),
+            (26, Phase::Failed, Ending::NoEvidence),
+            (27, Phase::Failed, Ending::NoEvidence),
+            (13, Phase::Failed, Ending::AgentDefect),
+            (28, Phase::Failed, Ending::AgentDefect),
             (14, Phase::Failed, Ending::Undeliverable),
             (15, Phase::Failed, Ending::BadManifest),
             (16, Phase::Failed, Ending::SecretRefused),

@@ -22,32 +22,35 @@ mod plan;
 mod record;
 mod terms;
 mod trust;
+mod wait;
 
 #[cfg(test)]
 mod examples;
 
 pub use accept::{Accepted, Refusal, accept};
-pub use action::{Action, Plan, Reason};
+pub use action::{Action, Plan, Reason, Weight};
 pub use admit::{Rejected, Service, admit};
 pub use attestation::{Attestation, AttestationError};
 pub use binding::{
     InitData, InitDataError, ReportData, decode_annotation, encode_annotation, init_data,
     policy_digest, policy_text, report_data,
 };
-pub use ending::{AgentExit, Ending, EndingError, Phase};
+pub use ending::{AgentExit, Ending, EndingError, NoEvidence, Phase};
 pub use evidence::{Check, Timestamp};
 pub use ids::{Challenge, Digest, HexError, JobId, OfferId, PublicKey};
 pub use image::{ImageRef, ImageRefError};
 pub use manifest::{Attempt, AttemptError, Deployment, MAX_MANIFEST, Manifest, ManifestError};
-pub use observed::{Observed, Pod, PodState, Verdict};
+pub use observed::{Answer, Observed, Pod, PodState, Tried, Verdict};
 pub use offer::{Offer, OfferContent};
 pub use order::{Event, MAX_ORDER, Order, OrderError, Subject};
 pub use plan::plan;
 pub use record::{
-    Admission, Admitted, Announcement, AttemptRecord, Attested, Ended, Job, Record, Wish,
+    Admission, Admitted, Announcement, AttemptRecord, Attested, Ended, Job, Object, Record,
+    Waiting, Wish,
 };
 pub use terms::{
     EnvVar, Input, Kbs, Network, Output, OutputFrom, Param, Resources, Secret, Terms, TermsError,
     TermsForm, Workload,
 };
 pub use trust::{Simulated, Size, TdxGuest, TdxRules, TdxStatus, Trust, TrustError};
+pub use wait::{Wait, WaitError, WaitingFor};

@@ -1,19 +1,46 @@
 //! Everything the planner may see of the world. What is not here cannot
 //! influence a decision.
 
-use crate::{Attempt, PublicKey};
+use crate::{Attempt, PublicKey, Timestamp, Wait};
 
 /// What was seen, read live.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Observed {
     /// Every pod of this job, of whatever attempt.
     pub pods: Vec<Pod>,
+    /// What came of the last try to create a pod, when that was no pod.
+    pub tried: Option<Tried>,
     /// What the operator's own verification of the evidence said.
     pub verdict: Verdict,
     /// Whether the guest with the accepted key said that it accepted the input.
     pub input_accepted: bool,
     /// Whether the broker holds a grant for this job.
     pub granted: bool,
+}
+
+/// A try to create a pod that gave none. It is remembered by the process that tried,
+/// and by nobody else: after a crash nobody knows, and the number is lost.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Tried {
+    /// Of which attempt.
+    pub attempt: Attempt,
+    /// How many tries in a row gave no pod.
+    pub tries: u32,
+    /// When the last one was.
+    pub at: Timestamp,
+    /// Whether a pod of it may exist all the same.
+    pub answer: Answer,
+    /// What it waits for.
+    pub wait: Wait,
+}
+
+/// How a request to create a pod that gave none was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Answer {
+    /// Refused: there is no pod, and there will be none. The number can be used again.
+    Refused,
+    /// Not at all, or by an error behind which a pod may come to be.
+    Unclear,
 }
 
 /// A pod.
@@ -30,8 +57,8 @@ pub struct Pod {
 /// What became of a pod.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PodState {
-    /// Nothing runs yet; what it waits for.
-    Waiting(String),
+    /// Nothing runs yet; what it waits for, once somebody says so.
+    Waiting(Option<Wait>),
     /// The agent runs.
     Running,
     /// The agent ended with this exit code.

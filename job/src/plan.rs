@@ -2,20 +2,23 @@
 //!
 //! # Guarantees
 //! - What cannot be undone is recorded before it is done: an attempt before its
-//!   pod, an ending before it is told. A number whose pod was never seen is lost,
-//!   not repeated, so there is at most one pod per attempt.
+//!   pod, an ending before it is told. A number whose pod may exist and was never
+//!   seen is lost, not repeated, so there is at most one pod per attempt. Only a
+//!   number all of whose creates were answered with a refusal is tried again, by
+//!   the process that heard the answers.
 //! - A terminal phase is for ever.
 //! - The finalizer goes only when pods and grants are gone.
 //! - A job ends by the `notAfter` it recorded.
+//! - The customer hears of an order from the one object that is the order's.
 //!
 //! # Assumptions
 //! - Pods and grants in `seen` were read live; the record may be stale, and then
 //!   [`Action::Record`] fails before anything else happens.
 
 use crate::{
-    Action, Admission, Admitted, AgentExit, Announcement, Attempt, AttemptRecord, Attested,
-    Deployment, Digest, Ended, Ending, Job, Manifest, ManifestError, Observed, Plan, Pod, PodState,
-    Reason, Record, Rejected, Timestamp, Verdict, Wish, init_data,
+    Action, Admission, Admitted, AgentExit, Announcement, Answer, Attempt, AttemptRecord, Attested,
+    Deployment, Digest, Ended, Ending, Job, Manifest, ManifestError, Object, Observed, Plan, Pod,
+    PodState, Reason, Record, Rejected, Timestamp, Tried, Verdict, Wait, Waiting, Wish, init_data,
 };
 
 /// Time the agent may take beyond waiting and working: making evidence, and
@@ -29,6 +32,14 @@ const ANNOUNCE_GRACE_SECS: u64 = 60;
 /// How often a pod that does not run yet is looked at: what it waits for may show
 /// in an event alone, and events wake nobody.
 const LOOK_SECS: u64 = 3;
+
+/// Longest wait between two tries to create a pod; the first is a second, and each
+/// is twice the one before. A quota frees when another job ends, minutes later.
+const MAX_BACKOFF_SECS: u64 = 60;
+
+/// How often other words for the same wait are written down: a scheduler counts
+/// nodes, and a kubelet's words come and go while it tries again.
+const REWORD_SECS: u64 = 30;
 
 /// How long a request to start lasts when the pod vanished before it was seen:
 /// too short to matter, long enough not to spin.
@@ -90,7 +101,11 @@ fn ends(job: &Job, seen: &Observed, now: Timestamp) -> Option<(Ending, String)> 
     }
     let running = current_pod(attempt, seen).is_some_and(|pod| pod.state == PodState::Running);
     if !running && now >= attempt.start_by {
-        return Some((Ending::NeverStarted, waits_for(attempt, seen)));
+        let recorded = attempt.waiting.as_ref().map(|waiting| &waiting.wait);
+        let text = waits_for(attempt, seen)
+            .or(recorded)
+            .map_or_else(|| "no pod was seen".to_owned(), |wait| wait.text.clone());
+        return Some((Ending::NeverStarted, text));
     }
     (now >= attempt.not_after).then(|| {
         let text = format!("the job's end was {}", attempt.not_after);
@@ -133,15 +148,21 @@ fn end(
         format!("{}/{ending}: {}", ending.phase(), ended.message)
     };
     plan.why.push(Reason::new(word(ending), text));
-    let record = Record {
+    let mut record = Record {
         ended: Some(ended),
         ..job.record.clone()
     };
+    // What it waited for last is what the customer is told in a constant.
+    if let (Ending::NeverStarted, Some(attempt)) = (ending, &mut record.attempt)
+        && let Some(wait) = waits_for(attempt, seen).cloned()
+    {
+        attempt.waiting = Some(Waiting { wait, at: now });
+    }
     // First of all: nobody may hear of an ending that is not written down.
     plan.actions
         .insert(0, Action::Record(Box::new(record.clone())));
     delete_current(plan, &record, seen);
-    announce(plan, &record, Announcement::Ended);
+    announce(plan, job, &record, Announcement::Ended);
     plan.wake = Some(now.plus(RETRY_SECS));
 }
 
@@ -166,8 +187,8 @@ fn finish(plan: &mut Plan, job: &Job, seen: &Observed, now: Timestamp) {
     if release && waited >= ANNOUNCE_GRACE_SECS {
         plan.actions.push(Action::ReleaseFinalizer);
     }
-    announce(plan, &record, Announcement::Ended);
-    announce(plan, &record, Announcement::Destroyed);
+    announce(plan, job, &record, Announcement::Ended);
+    announce(plan, job, &record, Announcement::Destroyed);
     if release && waited < ANNOUNCE_GRACE_SECS {
         plan.actions.push(Action::ReleaseFinalizer);
     }
@@ -184,13 +205,16 @@ fn proceed(plan: &mut Plan, job: &Job, seen: &Observed, now: Timestamp) {
                 start_by,
                 not_after,
             };
-            attempt_pod(plan, job, admitted, Attempt::FIRST, times);
+            attempt_pod(plan, job, admitted, Attempt::FIRST, times, None);
         }
         return;
     };
     let Some(pod) = current_pod(attempt, seen) else {
-        // Recorded, but never seen: the attempt is lost, and the next one starts.
-        next_attempt(plan, job, attempt);
+        match tried(attempt, seen) {
+            // Recorded, but never seen: the attempt is lost, and the next one starts.
+            None => next_attempt(plan, job, attempt),
+            Some(tried) => try_again(plan, job, attempt, tried, now),
+        }
         return;
     };
     let mut updated = attempt.clone();
@@ -198,6 +222,27 @@ fn proceed(plan: &mut Plan, job: &Job, seen: &Observed, now: Timestamp) {
         updated.pod = Some(pod.uid.clone());
         let text = format!("the pod of attempt {} was created", attempt.number);
         plan.why.push(Reason::new("PodCreated", text));
+        updated.waiting = None;
+    }
+    match &pod.state {
+        PodState::Waiting(Some(wait)) => {
+            if let Some(waiting) = reworded(updated.waiting.as_ref(), wait, now) {
+                plan.why.push(wait_reason(updated.waiting.as_ref(), wait));
+                updated.waiting = Some(waiting);
+            }
+        }
+        PodState::Running => {
+            if updated.waiting.take().is_some() {
+                let text = format!("the pod of attempt {} runs", attempt.number);
+                plan.why.push(Reason::new("PodRuns", text));
+            }
+        }
+        // Said nothing, it waits for what it said last; the rest has ended the job.
+        PodState::Waiting(None)
+        | PodState::Exited(_)
+        | PodState::Refused(_)
+        | PodState::Killed(_)
+        | PodState::Terminating => {}
     }
     if let (None, Verdict::Accepted { key, simulated }) = (attempt.attested, &seen.verdict) {
         updated.attested = Some(Attested {
@@ -225,14 +270,57 @@ fn proceed(plan: &mut Plan, job: &Job, seen: &Observed, now: Timestamp) {
             .min(attempt.start_by)
             .min(attempt.not_after),
     });
+    let mut record = job.record.clone();
     if updated != *attempt {
-        let record = Record {
-            attempt: Some(updated),
-            ..job.record.clone()
-        };
-        plan.actions.push(Action::Record(Box::new(record)));
+        record.attempt = Some(updated);
+        plan.actions.push(Action::Record(Box::new(record.clone())));
     }
-    announce(plan, &job.record, Announcement::Starting);
+    announce(plan, job, &record, Announcement::Starting);
+    let attempt = record.attempt.as_ref();
+    if let Some(waiting) = attempt.and_then(|attempt| attempt.waiting.as_ref()) {
+        let what = waiting.wait.what;
+        announce(plan, job, &record, Announcement::Waiting(what));
+    }
+}
+
+/// A pod could not be created: says why once, waits, and tries again; with the same
+/// number when it is certain that no pod of it exists.
+fn try_again(plan: &mut Plan, job: &Job, attempt: &AttemptRecord, tried: &Tried, now: Timestamp) {
+    let mut record = job.record.clone();
+    let mut attempt = attempt.clone();
+    if let Some(waiting) = reworded(attempt.waiting.as_ref(), &tried.wait, now) {
+        plan.why
+            .push(wait_reason(attempt.waiting.as_ref(), &tried.wait));
+        attempt.waiting = Some(waiting);
+        record.attempt = Some(attempt.clone());
+        plan.actions.push(Action::Record(Box::new(record.clone())));
+    }
+    let doublings = tried.tries.saturating_sub(1).min(u64::BITS - 1);
+    let at = tried.at.plus((1 << doublings).min(MAX_BACKOFF_SECS));
+    if now < at {
+        plan.wake = Some(at.min(attempt.start_by));
+    } else {
+        plan.wake = Some(attempt.start_by);
+        create_again(plan, job, &attempt, tried.answer);
+    }
+    // A relay that is away must not keep a pod from being tried: it is told last.
+    announce(plan, job, &record, Announcement::Waiting(tried.wait.what));
+}
+
+fn create_again(plan: &mut Plan, job: &Job, attempt: &AttemptRecord, answer: Answer) {
+    let again = match (&job.admission, answer) {
+        (Admission::Admitted(admitted), Answer::Refused) => {
+            manifest(admitted, attempt.number, attempt.not_after).ok()
+        }
+        (Admission::Admitted(_) | Admission::Rejected(_), _) => None,
+    };
+    match again {
+        Some((manifest, host_data)) if host_data == attempt.host_data => {
+            plan.actions.push(Action::CreatePod(Box::new(manifest)));
+        }
+        // A pod may exist after all, or it would be another one.
+        Some(_) | None => next_attempt(plan, job, attempt),
+    }
 }
 
 fn next_attempt(plan: &mut Plan, job: &Job, lost: &AttemptRecord) {
@@ -251,7 +339,7 @@ fn next_attempt(plan: &mut Plan, job: &Job, lost: &AttemptRecord) {
                 start_by,
                 not_after,
             };
-            attempt_pod(plan, job, admitted, number, times);
+            attempt_pod(plan, job, admitted, number, times, lost.waiting.clone());
         }
         // The service changed meanwhile, or a thousand attempts are lost: nothing
         // can be started; the start's deadline ends it.
@@ -270,7 +358,14 @@ struct Times {
 }
 
 /// Records an attempt, then creates its pod.
-fn attempt_pod(plan: &mut Plan, job: &Job, admitted: &Admitted, number: Attempt, times: Times) {
+fn attempt_pod(
+    plan: &mut Plan,
+    job: &Job,
+    admitted: &Admitted,
+    number: Attempt,
+    times: Times,
+    waiting: Option<Waiting>,
+) {
     let Times {
         started,
         start_by,
@@ -287,6 +382,7 @@ fn attempt_pod(plan: &mut Plan, job: &Job, admitted: &Admitted, number: Attempt,
             start_by,
             not_after,
             host_data,
+            waiting,
             pod: None,
             attested: None,
             input_accepted: None,
@@ -301,14 +397,19 @@ fn attempt_pod(plan: &mut Plan, job: &Job, admitted: &Admitted, number: Attempt,
         plan.actions.push(Action::Grant(Box::new(manifest.clone())));
     }
     plan.actions.push(Action::CreatePod(Box::new(manifest)));
-    announce(plan, &record, Announcement::Starting);
+    announce(plan, job, &record, Announcement::Starting);
     let text = format!("attempt {number} starts; the job ends by {not_after}");
     plan.why.push(Reason::new("Admitted", text));
     plan.wake = Some(start_by);
 }
 
-/// Tells the customer what is recorded, if that was not told before.
-fn announce(plan: &mut Plan, record: &Record, announcement: Announcement) {
+/// Tells the customer what is recorded, if that was not told before. An object that
+/// is not the order's has nobody to tell.
+fn announce(plan: &mut Plan, job: &Job, record: &Record, announcement: Announcement) {
+    match job.object {
+        Object::Own => {}
+        Object::Alien => return,
+    }
     let recorded = record.recorded_at(announcement).is_some();
     if recorded && !record.announced.contains(&announcement) {
         plan.actions.push(Action::Announce(announcement));
@@ -332,18 +433,60 @@ fn current_pod<'o>(attempt: &AttemptRecord, seen: &'o Observed) -> Option<&'o Po
 /// Anybody can send evidence that is refused, so a refusal alone ends nothing;
 /// when no input came, it tells the provider why.
 fn exit_text(code: i32, verdict: &Verdict) -> String {
+    let ended = match AgentExit::from_code(code) {
+        AgentExit::NoEvidence(why) => format!("the agent ended with code {code}: {why}"),
+        AgentExit::Received
+        | AgentExit::WorkloadFailed
+        | AgentExit::Timeout
+        | AgentExit::NoInput
+        | AgentExit::Undeliverable
+        | AgentExit::BadManifest
+        | AgentExit::SecretRefused
+        | AgentExit::BadInput
+        | AgentExit::Stopped
+        | AgentExit::Unacknowledged
+        | AgentExit::Defect => format!("the agent ended with code {code}"),
+    };
     match verdict {
-        Verdict::Refused { check } => {
-            format!("the agent ended with code {code}; evidence seen here was refused: {check}")
-        }
-        Verdict::NotSeen | Verdict::Accepted { .. } => format!("the agent ended with code {code}"),
+        Verdict::Refused { check } => format!("{ended}; evidence seen here was refused: {check}"),
+        Verdict::NotSeen | Verdict::Accepted { .. } => ended,
     }
 }
 
-fn waits_for(attempt: &AttemptRecord, seen: &Observed) -> String {
+/// What an attempt waits for now, if anybody says so.
+fn waits_for<'o>(attempt: &AttemptRecord, seen: &'o Observed) -> Option<&'o Wait> {
     match current_pod(attempt, seen).map(|pod| &pod.state) {
-        Some(PodState::Waiting(what)) if !what.is_empty() => what.clone(),
-        _ => "no pod was seen".to_owned(),
+        Some(PodState::Waiting(wait)) => wait.as_ref(),
+        Some(_) => None,
+        None => Some(&tried(attempt, seen)?.wait),
+    }
+}
+
+/// The last try to create this attempt's pod, when it gave none.
+fn tried<'o>(attempt: &AttemptRecord, seen: &'o Observed) -> Option<&'o Tried> {
+    let tried = seen.tried.as_ref();
+    tried.filter(|tried| tried.attempt == attempt.number)
+}
+
+/// What to write down of the wait: another one at once, other words for the same one
+/// now and then.
+fn reworded(before: Option<&Waiting>, wait: &Wait, now: Timestamp) -> Option<Waiting> {
+    let same = before.filter(|before| before.wait.what == wait.what);
+    let keep = same
+        .is_some_and(|before| before.wait.text == wait.text || now.since(before.at) < REWORD_SECS);
+    (!keep).then(|| Waiting {
+        wait: wait.clone(),
+        at: now,
+    })
+}
+
+/// The reason for a wait. Other words for one that was warned of are no new warning.
+fn wait_reason(before: Option<&Waiting>, wait: &Wait) -> Reason {
+    let (word, text) = (wait.what.word(), wait.text.clone());
+    if before.is_some_and(|before| before.wait.what == wait.what) {
+        Reason::new(word, text)
+    } else {
+        Reason::warning(word, text)
     }
 }
 

@@ -2,12 +2,15 @@
 //! its life. A record is only ever replaced as a whole.
 
 use crate::{
-    Attempt, Digest, Ending, ImageRef, Order, Phase, PublicKey, Rejected, Terms, Timestamp,
+    Attempt, Digest, Ending, ImageRef, Order, Phase, PublicKey, Rejected, Terms, Timestamp, Wait,
+    WaitingFor,
 };
 
 /// A job as the planner sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
+    /// Whether it is the object that speaks for its order.
+    pub object: Object,
     /// What validation said.
     pub admission: Admission,
     /// What the customer, or who may delete, wants.
@@ -16,6 +19,17 @@ pub struct Job {
     pub finalizer: bool,
     /// What was recorded.
     pub record: Record,
+}
+
+/// Whose the object is. What is told about an order comes from one object alone:
+/// anybody who may create objects can copy a signed order into another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Object {
+    /// It has the order's name, and the order is for this provider.
+    Own,
+    /// It has not, or no order can be read in it: what becomes of it stays in the
+    /// cluster.
+    Alien,
 }
 
 /// What validation said about a job.
@@ -80,12 +94,23 @@ pub struct AttemptRecord {
     /// SHA-256 of the init data its guest is started with: what HOST_DATA must be,
     /// also when the service changed meanwhile.
     pub host_data: Digest,
+    /// What it waits for, when nothing runs yet and somebody said why.
+    pub waiting: Option<Waiting>,
     /// UID of its pod, once it was seen.
     pub pod: Option<String>,
     /// A, once its evidence was verified by the operator.
     pub attested: Option<Attested>,
     /// When the guest said that it accepted the input.
     pub input_accepted: Option<Timestamp>,
+}
+
+/// Why nothing runs yet, as it was recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Waiting {
+    /// What for.
+    pub wait: Wait,
+    /// When that was recorded.
+    pub at: Timestamp,
 }
 
 /// Evidence the operator verified.
@@ -115,6 +140,8 @@ pub struct Ended {
 pub enum Announcement {
     /// Heard; a machine is starting.
     Starting,
+    /// Nothing runs yet, and what that waits for.
+    Waiting(WaitingFor),
     /// Over, and why.
     Ended,
     /// Nothing of it is left.
@@ -138,6 +165,10 @@ impl Record {
     pub fn recorded_at(&self, announcement: Announcement) -> Option<Timestamp> {
         match announcement {
             Announcement::Starting => self.attempt.as_ref().map(|attempt| attempt.started),
+            Announcement::Waiting(what) => {
+                let waiting = self.attempt.as_ref()?.waiting.as_ref()?;
+                (waiting.wait.what == what).then_some(waiting.at)
+            }
             Announcement::Ended => self.ended.as_ref().map(|ended| ended.at),
             Announcement::Destroyed => self.destroyed,
         }

@@ -7,8 +7,9 @@
 use std::fmt::Write as _;
 
 use job::{
-    Action, Admission, Admitted, Attempt, Ending, Event, ImageRef, Job, JobId, Observed, Order,
-    Pod, PodState, PublicKey, Record, Rejected, Terms, Timestamp, Verdict, Wish, plan,
+    Action, Admission, Admitted, Announcement, Answer, Attempt, Ending, Event, ImageRef, Job,
+    JobId, Object, Observed, Order, Pod, PodState, PublicKey, Record, Rejected, Terms, Timestamp,
+    Tried, Verdict, Wait, WaitingFor, Weight, Wish, plan,
 };
 
 const START: u64 = 1_790_000_000;
@@ -57,6 +58,11 @@ fn order() -> Order {
     Order::from_event(event, |_| true).unwrap()
 }
 
+fn wait(what: WaitingFor, text: &str) -> Wait {
+    let text = text.to_owned();
+    Wait { what, text }
+}
+
 /// What happens in a round between two looks.
 #[derive(Clone, Copy)]
 enum Crash {
@@ -70,6 +76,11 @@ struct World {
     seen: Observed,
     now: u64,
     pods_ever: Vec<Attempt>,
+    /// How the API server answers a create, when it makes no pod.
+    refuses: Option<(Answer, Wait)>,
+    creates: usize,
+    records: usize,
+    warnings: Vec<&'static str>,
     text: String,
 }
 
@@ -84,6 +95,7 @@ impl World {
         };
         Self {
             job: Job {
+                object: Object::Own,
                 admission: Admission::Admitted(Box::new(admitted)),
                 wish: Wish::Run,
                 finalizer: false,
@@ -92,6 +104,10 @@ impl World {
             seen: Observed::default(),
             now: START,
             pods_ever: Vec::new(),
+            refuses: None,
+            creates: 0,
+            records: 0,
+            warnings: Vec::new(),
             text: String::new(),
         }
     }
@@ -106,6 +122,12 @@ impl World {
 
     fn pod(&mut self, state: PodState) {
         self.seen.pods.last_mut().unwrap().state = state;
+    }
+
+    fn pod_if_any(&mut self, state: PodState) {
+        if let Some(pod) = self.seen.pods.last_mut() {
+            pod.state = state;
+        }
     }
 
     fn accept_evidence(&mut self) {
@@ -143,9 +165,16 @@ impl World {
                 writeln!(self.text, "         CRASH").unwrap();
                 return;
             }
+            let creates = matches!(action, Action::CreatePod(_));
             self.carry_out(action);
+            if creates && self.refuses.is_some() {
+                break;
+            }
         }
         for reason in &plan.why {
+            if reason.weight == Weight::Warning {
+                self.warnings.push(reason.word);
+            }
             writeln!(self.text, "         why  {}: {}", reason.word, reason.text).unwrap();
         }
         if let Some(wake) = plan.wake {
@@ -167,17 +196,33 @@ impl World {
                     "terminal is for ever"
                 );
                 self.job.record = (**record).clone();
+                self.records += 1;
                 format!("record {}", record.phase())
             }
             Action::Grant(_) => "grant".to_owned(),
             Action::CreatePod(manifest) => {
                 let attempt = manifest.deployment().attempt;
                 assert!(!self.pods_ever.contains(&attempt), "one pod per attempt");
+                self.creates += 1;
+                if let Some((answer, wait)) = self.refuses.clone() {
+                    let before = self.seen.tried.as_ref().map_or(0, |tried| tried.tries);
+                    let text = format!("create pod {attempt}: {answer:?}");
+                    self.seen.tried = Some(Tried {
+                        attempt,
+                        tries: before + 1,
+                        at: Timestamp::from_secs(self.now),
+                        answer,
+                        wait,
+                    });
+                    writeln!(self.text, "         {text}").unwrap();
+                    return;
+                }
+                self.seen.tried = None;
                 self.pods_ever.push(attempt);
                 self.seen.pods.push(Pod {
                     uid: format!("uid-{attempt}"),
                     attempt,
-                    state: PodState::Waiting(String::new()),
+                    state: PodState::Waiting(None),
                 });
                 format!("create pod {attempt}")
             }
@@ -282,7 +327,7 @@ fn a_pod_that_was_slow_to_appear_is_deleted_as_a_stray() {
     world.seen.pods.push(Pod {
         uid: "uid-late".to_owned(),
         attempt: Attempt::FIRST,
-        state: PodState::Waiting(String::new()),
+        state: PodState::Waiting(None),
     });
     world.round();
     assert_eq!(world.seen.pods.len(), 1);
@@ -306,11 +351,117 @@ fn a_pod_that_does_not_start_ends_the_job() {
     let mut world = World::new();
     world.round();
     world.later(60);
-    world.pod(PodState::Waiting("ErrImagePull: not found".to_owned()));
+    world.pod(PodState::Waiting(Some(wait(
+        WaitingFor::Image,
+        "ErrImagePull: not found",
+    ))));
     world.round();
     world.later(60);
     world.settle();
     assert_eq!(world.ending(), Some(Ending::NeverStarted));
+    insta::assert_snapshot!(world.text);
+}
+
+/// Looks ten times a second until something ends, as a cluster wakes us.
+fn wait_in(world: &mut World, secs: u64) {
+    for _ in 0..secs {
+        for _ in 0..10 {
+            world.round();
+        }
+        world.later(1);
+    }
+}
+
+const QUOTA: &str = "pods is forbidden: exceeded quota: jobs";
+
+#[test]
+fn a_full_quota_burns_no_attempt_and_the_job_runs_when_it_frees() {
+    let mut world = World::new();
+    world.refuses = Some((Answer::Refused, wait(WaitingFor::Room, QUOTA)));
+    wait_in(&mut world, 60);
+    // After 1, 2, 4, 8, 16 s; one record of the attempt and one of the wait.
+    assert_eq!((world.creates, world.records), (6, 2));
+    assert_eq!(world.warnings, ["WaitingForRoom"]);
+    let told = Announcement::Waiting(WaitingFor::Room);
+    assert_eq!(world.job.record.announced, [told]);
+    world.refuses = None;
+    world.text.clear();
+    world.note("the quota frees");
+    world.later(3);
+    world.round();
+    world.later(1);
+    world.pod(PodState::Running);
+    world.round();
+    assert_eq!(world.pods_ever, [Attempt::FIRST]);
+    assert_eq!(world.job.record.attempt.clone().unwrap().waiting, None);
+    insta::assert_snapshot!(world.text);
+}
+
+#[test]
+fn a_quota_that_stays_full_ends_the_job_by_its_start_with_the_reason() {
+    let mut world = World::new();
+    world.refuses = Some((Answer::Refused, wait(WaitingFor::Room, QUOTA)));
+    world.round();
+    world.later(1);
+    world.round();
+    world.later(119);
+    world.settle();
+    let ended = world.job.record.ended.clone().unwrap();
+    assert_eq!(
+        (ended.ending, ended.message.as_str()),
+        (Ending::NeverStarted, QUOTA)
+    );
+    assert!(world.pods_ever.is_empty() && !world.job.finalizer);
+    insta::assert_snapshot!(world.text);
+}
+
+/// Behind an answer that says nothing a pod may come to be: its number is lost, but
+/// not ten times a second.
+#[test]
+fn a_create_that_was_not_answered_loses_its_number_slowly() {
+    let mut world = World::new();
+    world.refuses = Some((Answer::Unclear, wait(WaitingFor::Cluster, "timeout")));
+    wait_in(&mut world, 30);
+    let attempt = world.job.record.attempt.clone().unwrap();
+    assert_eq!((world.creates, attempt.number.get()), (5, 5));
+    assert_eq!(world.warnings, ["WaitingForCluster"]);
+}
+
+/// What was heard of a refusal dies with the process; the number with it.
+#[test]
+fn a_crash_while_a_quota_is_full_doubles_nothing() {
+    let mut world = World::new();
+    world.refuses = Some((Answer::Refused, wait(WaitingFor::Room, QUOTA)));
+    world.round();
+    world.round();
+    world.note("the operator is another one");
+    world.seen.tried = None;
+    world.refuses = None;
+    world.round();
+    assert_eq!(world.pods_ever, [Attempt::try_from(2).unwrap()]);
+    world.round();
+    assert_eq!(world.seen.pods.len(), 1);
+}
+
+/// The kubelet says it in turns and in many words; it is warned of once.
+#[test]
+fn what_a_pod_waits_for_is_shown_until_it_runs() {
+    let mut world = World::new();
+    world.round();
+    for text in ["ErrImagePull: 1", "ImagePullBackOff: 2", "ErrImagePull: 3"] {
+        world.later(3);
+        world.pod(PodState::Waiting(Some(wait(WaitingFor::Image, text))));
+        world.round();
+    }
+    assert_eq!(world.warnings, ["WaitingForImage"]);
+    world.later(30);
+    world.round();
+    let waiting = world.job.record.attempt.clone().unwrap().waiting.unwrap();
+    assert_eq!(waiting.wait.text, "ErrImagePull: 3");
+    world.later(1);
+    world.pod(PodState::Running);
+    world.round();
+    assert_eq!(world.warnings.len(), 1);
     insta::assert_snapshot!(world.text);
 }
 
@@ -398,6 +549,59 @@ fn a_rejected_order_starts_nothing() {
     assert_eq!(world.ending(), Some(Ending::NoSuchOffer));
     assert!(world.pods_ever.is_empty() && !world.job.finalizer);
     insta::assert_snapshot!(world.text);
+}
+
+/// Whatever becomes of a copy, also one with a forged record: its order's customer
+/// hears nothing of it, and nothing claims that they did.
+#[test]
+fn an_object_that_is_not_the_orders_tells_nobody() {
+    for wish in [Wish::Run, Wish::Cancel, Wish::Delete] {
+        for mut world in [World::new(), World::running()] {
+            let told = world.job.record.announced.clone();
+            world.text.clear();
+            world.job.object = Object::Alien;
+            world.job.wish = wish;
+            world.job.admission = Admission::Rejected(Rejected {
+                ending: Ending::NameMismatch,
+                message: "an object with this order must be named j-02".to_owned(),
+            });
+            world.pod_if_any(PodState::Exited(0));
+            world.settle();
+            assert!(world.ending().is_some());
+            assert!(!world.job.finalizer && world.seen.pods.is_empty());
+            assert_eq!(world.job.record.announced, told);
+            assert!(!world.text.contains("tell"), "{}", world.text);
+        }
+    }
+}
+
+#[test]
+fn a_guest_without_evidence_says_why_by_a_constant() {
+    for (code, why) in [
+        (20, "no guest API"),
+        (21, "the guest API answered 4xx"),
+        (22, "the guest API answered 5xx"),
+        (23, "not JSON"),
+        (24, "no report in it"),
+        (25, "other host data"),
+        (26, "other report data"),
+        (27, "other privilege level"),
+    ] {
+        let mut world = World::new();
+        world.round();
+        world.pod(PodState::Exited(code));
+        world.settle();
+        let ended = world.job.record.ended.as_ref().unwrap();
+        assert_eq!(ended.ending, Ending::NoEvidence);
+        let expected = format!("the agent ended with code {code}: {why}");
+        assert_eq!(ended.message, expected);
+        // Events say it, too.
+        assert!(
+            world
+                .text
+                .contains(&format!("Failed/NoEvidence: {expected}"))
+        );
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crds::ConfidentialService;
-use job::{Timestamp, Trust};
+use job::{Timestamp, Tried, Trust};
 use kube::Client;
 use kube::runtime::controller::Action;
 use kube::runtime::events::{Recorder, Reporter};
@@ -36,6 +36,7 @@ pub(crate) struct Context {
     /// What the provider decided.
     pub(crate) settings: Settings,
     failures: Mutex<HashMap<String, u32>>,
+    tried: Mutex<HashMap<String, Tried>>,
 }
 
 impl Context {
@@ -61,6 +62,7 @@ impl Context {
             services,
             settings,
             failures: Mutex::default(),
+            tried: Mutex::default(),
         }
     }
 
@@ -92,6 +94,22 @@ impl Context {
         let text = causes.collect::<Vec<_>>().join(": ");
         tracing::warn!(name, ?wait, "{text}");
         Action::requeue(wait)
+    }
+
+    /// What came of the last try to create a job's pod, when that was no pod. Kept in
+    /// memory alone, on purpose: after a crash nobody may trust it.
+    pub(crate) fn tried(&self, name: &str) -> Option<Tried> {
+        let tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        tried.get(name).cloned()
+    }
+
+    /// Notes such a try, or that there is nothing to remember any more.
+    pub(crate) fn note_tried(&self, name: &str, outcome: Option<Tried>) {
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        match outcome {
+            Some(outcome) => tried.insert(name.to_owned(), outcome),
+            None => tried.remove(name),
+        };
     }
 
     /// Notes a round that did not fail.

@@ -6,7 +6,7 @@ pub(crate) mod broker;
 pub(crate) mod cluster;
 
 use crds::ConfidentialJob;
-use job::{Action, Order, Plan, Timestamp};
+use job::{Action, Order, Plan, Timestamp, Weight};
 use kube::Resource as _;
 use kube::runtime::events::{Event, EventType};
 
@@ -30,6 +30,16 @@ pub(crate) enum ExecuteError {
     Broker(#[source] broker::BrokerError),
 }
 
+/// How far a round came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// Every action.
+    All,
+    /// Up to a pod that could not be created: what follows is for the next round,
+    /// which sees why.
+    WithoutPod,
+}
+
 /// Carries out `plan` for `object`.
 ///
 /// # Errors
@@ -41,7 +51,8 @@ pub(crate) async fn execute(
     who: &Who,
     plan: &Plan,
     now: Timestamp,
-) -> Result<(), ExecuteError> {
+) -> Result<Done, ExecuteError> {
+    let mut done = Done::All;
     // Each write gives the object's next version, which the next write needs.
     let mut object = object;
     for action in &plan.actions {
@@ -55,7 +66,10 @@ pub(crate) async fn execute(
                 object
             }
             Action::CreatePod(manifest) => {
-                cluster::create_pod(context, &object, manifest).await?;
+                done = cluster::create_pod(context, &object, manifest, now).await?;
+                if done == Done::WithoutPod {
+                    break;
+                }
                 object
             }
             Action::DeletePod { uid } => {
@@ -77,7 +91,7 @@ pub(crate) async fn execute(
         };
     }
     say_why(context, &object, plan).await;
-    Ok(())
+    Ok(done)
 }
 
 /// The story in `kubectl describe` and in the log. An event that is lost is not
@@ -92,7 +106,10 @@ async fn say_why(context: &Context, object: &ConfidentialJob, plan: &Plan) {
             reason.text
         );
         let event = Event {
-            type_: EventType::Normal,
+            type_: match reason.weight {
+                Weight::Normal => EventType::Normal,
+                Weight::Warning => EventType::Warning,
+            },
             reason: reason.word.to_owned(),
             note: Some(reason.text.chars().take(1000).collect()),
             action: reason.word.to_owned(),

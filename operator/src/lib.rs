@@ -14,6 +14,7 @@ mod inbox;
 mod observe;
 mod pod_state;
 mod reconcile;
+mod refusal;
 mod services;
 mod status;
 mod validate;

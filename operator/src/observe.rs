@@ -13,7 +13,7 @@ use kube::{Api, ResourceExt as _};
 
 use crate::context::Context;
 use crate::pod::{ATTEMPT_LABEL, JOB_LABEL};
-use crate::pod_state::{bounded, needs_event, pod_state};
+use crate::pod_state::{bounded, needs_event, pod_state, waits};
 
 /// Reads everything the plan for this job depends on.
 ///
@@ -33,6 +33,7 @@ pub(crate) async fn observe(
     };
     Ok(Observed {
         pods: pods(context, object).await?,
+        tried: context.tried(&object.name_any()),
         verdict,
         input_accepted,
         // No broker is configured, so none holds a grant.
@@ -51,7 +52,7 @@ async fn pods(context: &Context, object: &ConfidentialJob) -> Result<Vec<Pod>, k
         };
         let mut state = pod_state(&pod);
         if needs_event(&state) {
-            state = waiting_for(last_event(context, &uid).await?);
+            state = told(last_event(context, &uid).await?);
         }
         pods.push(Pod {
             uid,
@@ -70,19 +71,26 @@ fn attempt(pod: &KubePod) -> Option<Attempt> {
 /// What Kata's agent says when it refuses a request (agent policy crate, 4.1.0).
 const REFUSED: &str = "is blocked by policy";
 
-/// A sandbox the guest refused is tried again by Kubernetes for ever; for us it is
-/// refused, like any container.
-fn waiting_for(event: String) -> PodState {
-    if event.starts_with("FailedCreatePodSandBox") && event.contains(REFUSED) {
-        PodState::Refused(event)
-    } else {
-        PodState::Waiting(event)
+/// What a warning says of a pod whose own status says nothing. A sandbox the guest
+/// refused is tried again by Kubernetes for ever; for us it is refused, like any
+/// container.
+fn told(event: Option<(String, String)>) -> PodState {
+    match event {
+        Some((reason, message))
+            if reason == "FailedCreatePodSandBox" && message.contains(REFUSED) =>
+        {
+            PodState::Refused(bounded(&format!("{reason}: {message}")))
+        }
+        // The pod's own condition says whether it is scheduled: this is of before.
+        Some((reason, _)) if reason == "FailedScheduling" => PodState::Waiting(None),
+        Some((reason, message)) => PodState::Waiting(Some(waits(&reason, &message))),
+        None => PodState::Waiting(None),
     }
 }
 
 /// Reason and message of the last warning about a pod: a refused sandbox shows
 /// nowhere else.
-async fn last_event(context: &Context, uid: &str) -> Result<String, kube::Error> {
+async fn last_event(context: &Context, uid: &str) -> Result<Option<(String, String)>, kube::Error> {
     let api: Api<KubeEvent> = Api::namespaced(context.client.clone(), &context.settings.namespace);
     let fields = format!("involvedObject.uid={uid},type=Warning");
     let events = api.list(&ListParams::default().fields(&fields)).await?;
@@ -90,9 +98,9 @@ async fn last_event(context: &Context, uid: &str) -> Result<String, kube::Error>
         let seen = event.last_timestamp.as_ref().map(|time| time.0);
         seen.or_else(|| event.event_time.as_ref().map(|time| time.0))
     });
-    Ok(last.map_or_else(String::new, |event| {
+    Ok(last.map(|event| {
         let reason = event.reason.unwrap_or_default();
-        bounded(&format!("{reason}: {}", event.message.unwrap_or_default()))
+        (reason, event.message.unwrap_or_default())
     }))
 }
 

@@ -1,6 +1,6 @@
 //! What became of a pod, read from its status: a pure function.
 
-use job::PodState;
+use job::{PodState, Wait, WaitingFor};
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodStatus};
 
 /// Longest message that is passed on: the guest's own, and reasons of pulling.
@@ -40,7 +40,7 @@ pub(crate) fn pod_state(pod: &Pod) -> PodState {
 
 /// Whether what a pod waits for is said by an event and nowhere else.
 pub(crate) fn needs_event(state: &PodState) -> bool {
-    matches!(state, PodState::Waiting(what) if what.is_empty())
+    matches!(state, PodState::Waiting(None))
 }
 
 fn terminated(container: &ContainerStatus) -> Option<&ContainerStateTerminated> {
@@ -63,8 +63,8 @@ fn ended(end: &ContainerStateTerminated) -> PodState {
     }
 }
 
-/// What it waits for: scheduling, an image, or what an event says.
-fn waiting(status: &PodStatus) -> String {
+/// What it waits for: scheduling, an image, or a container that cannot be made.
+fn waiting(status: &PodStatus) -> Option<Wait> {
     let init = status.init_container_statuses.iter().flatten();
     for container in init.chain(status.container_statuses.iter().flatten()) {
         let state = container.state.as_ref();
@@ -74,19 +74,47 @@ fn waiting(status: &PodStatus) -> String {
         match waiting.reason.as_deref() {
             None | Some("ContainerCreating" | "PodInitializing") => {}
             Some(reason) => {
-                let message = waiting.message.as_deref().unwrap_or_default();
-                return bounded(&format!("{reason}: {message}"));
+                return Some(waits(
+                    reason,
+                    waiting.message.as_deref().unwrap_or_default(),
+                ));
             }
         }
     }
     let conditions = status.conditions.iter().flatten();
     let mut unscheduled = conditions
         .filter(|condition| condition.type_ == "PodScheduled" && condition.status == "False");
-    unscheduled.next().map_or_else(String::new, |condition| {
-        let reason = condition.reason.as_deref().unwrap_or("Unschedulable");
-        let message = condition.message.as_deref().unwrap_or_default();
-        bounded(&format!("{reason}: {message}"))
+    let condition = unscheduled.next()?;
+    let reason = condition.reason.as_deref().unwrap_or("Unschedulable");
+    let message = condition.message.as_deref().unwrap_or_default();
+    Some(Wait {
+        what: WaitingFor::Room,
+        text: bounded(&format!("{reason}: {message}")),
     })
+}
+
+/// What a kubelet's reason means: a container's `waiting.reason`
+/// (`k8s.io/kubernetes/pkg/kubelet/images/types.go`, `container/sync_result.go`), or a
+/// warning about a pod (`pkg/kubelet/events/event.go`).
+pub(crate) fn waits(reason: &str, message: &str) -> Wait {
+    let what = match reason {
+        "ErrImagePull"
+        | "ImagePullBackOff"
+        | "ErrImageNeverPull"
+        | "InvalidImageName"
+        | "ImageInspectError"
+        | "InspectFailed"
+        | "RegistryUnavailable"
+        | "SignatureValidationFailed" => WaitingFor::Image,
+        // Warnings: pulling is one of the things that are called just that.
+        "Failed" | "BackOff" if message.contains("image") => WaitingFor::Image,
+        // FailedCreatePodSandBox, CreateContainerError, FailedMount, whatever comes.
+        _ => WaitingFor::Machine,
+    };
+    Wait {
+        what,
+        text: bounded(&format!("{reason}: {message}")),
+    }
 }
 
 /// At most [`MAX_MESSAGE`] characters.
@@ -97,7 +125,7 @@ pub(crate) fn bounded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::pod_state;
-    use job::PodState;
+    use job::{PodState, Wait, WaitingFor};
     use k8s_openapi::api::core::v1::Pod;
     use serde_json::{Value, json};
 
@@ -144,16 +172,17 @@ mod tests {
             "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
             "message": "0/1 nodes are available",
         }]}));
-        let text = "Unschedulable: 0/1 nodes are available".to_owned();
-        assert_eq!(unschedulable, PodState::Waiting(text));
+        let waits = |what, text: &str| {
+            let text = text.to_owned();
+            PodState::Waiting(Some(Wait { what, text }))
+        };
+        let text = "Unschedulable: 0/1 nodes are available";
+        assert_eq!(unschedulable, waits(WaitingFor::Room, text));
         let pulling = state(&json!({"phase": "Pending", "initContainerStatuses": [{
             "name": "agent", "image": "", "imageID": "", "ready": false, "restartCount": 0,
             "state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}},
         }]}));
-        assert_eq!(
-            pulling,
-            PodState::Waiting("ErrImagePull: not found".to_owned())
-        );
+        assert_eq!(pulling, waits(WaitingFor::Image, "ErrImagePull: not found"));
         let creating = state(&json!({"phase": "Pending"}));
         assert!(super::needs_event(&creating));
     }

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use crate::context::Context;
 use crate::context::now;
-use crate::execute::{ExecuteError, execute};
+use crate::execute::{Done, ExecuteError, execute};
 use crate::inbox::Inbox;
 use crate::observe::observe;
 use crate::pod::MANAGED_LABEL;
@@ -59,8 +59,15 @@ async fn reconcile(object: Arc<ConfidentialJob>, context: Arc<Context>) -> Resul
         .map_or_else(Who::default, |order| Who::new(order, service(&job)));
     let object = Arc::unwrap_or_clone(object);
     let name = object.name_any();
-    execute(&context, object, order.as_ref(), &who, &plan, now).await?;
+    let done = execute(&context, object, order.as_ref(), &who, &plan, now).await?;
     context.succeeded(&name);
+    if job.record.ended.is_some() {
+        context.note_tried(&name, None);
+    }
+    if done == Done::WithoutPod {
+        // The plan knew nothing of it; the next one does, and says when to try again.
+        return Ok(Action::requeue(Duration::ZERO));
+    }
     Ok(plan.wake.map_or_else(Action::await_change, |wake| {
         Action::requeue(Duration::from_secs(wake.since(now).max(1)))
     }))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crds::{ConfidentialService, ConfidentialServiceStatus, Offered};
+use dvm::offer::{Shown, sign_offer};
 use dvm::{Unsigned, kind, sign};
 use futures_util::StreamExt as _;
 use job::{Event, OfferContent, Timestamp};
@@ -125,7 +126,11 @@ fn event(
     let keys = context.relays.keys();
     // The schema bounds it to 5000 to 5999.
     let kind = u16::try_from(object.spec.kind).unwrap_or_default();
-    let sign = |at| dvm::offer::sign_offer(keys, &object.name_any(), kind, content, at);
+    let shown = Shown {
+        picture: object.spec.picture.as_deref(),
+        topics: &object.spec.topics,
+    };
+    let sign = |at| sign_offer(keys, &object.name_any(), kind, content, &shown, at);
     let generation = object.metadata.generation.unwrap_or_default();
     if let Some(recorded) = &mut status.offer {
         let event = sign(from_time(&recorded.recorded_at));

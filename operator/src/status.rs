@@ -1,9 +1,12 @@
 //! Status and record: what Kubernetes shows is a projection of the record, and
 //! the record is read back from it. Nothing else is stored.
 
-use crds::{AttemptStatus, ConfidentialJobStatus};
+use crds::{AttemptStatus, ConfidentialJobStatus, WaitingStatus};
 use jiff::Timestamp as JiffTimestamp;
-use job::{Announcement, AttemptRecord, Attested, Ended, Order, Phase, Reason, Record, Timestamp};
+use job::{
+    Announcement, AttemptRecord, Attested, Ended, Order, Phase, Reason, Record, Timestamp, Wait,
+    Waiting, WaitingFor,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::pod_state::bounded;
@@ -53,6 +56,20 @@ fn attempt(status: &AttemptStatus) -> Result<AttemptRecord, StatusError> {
         (None, None, None) => None,
         _ => return Err(wrong()),
     };
+    let waiting = status.waiting.as_ref().map(|waiting| {
+        let WaitingStatus {
+            reason,
+            message,
+            since,
+        } = waiting;
+        Ok(Waiting {
+            wait: Wait {
+                what: reason.parse().map_err(|_| wrong())?,
+                text: message.clone(),
+            },
+            at: from_time(since),
+        })
+    });
     let number = u32::try_from(status.number).map_err(|_| wrong())?;
     Ok(AttemptRecord {
         number: number.try_into().map_err(|_| wrong())?,
@@ -60,6 +77,7 @@ fn attempt(status: &AttemptStatus) -> Result<AttemptRecord, StatusError> {
         start_by: from_time(&status.start_by),
         not_after: from_time(&status.not_after),
         host_data: status.host_data.parse().map_err(|_| wrong())?,
+        waiting: waiting.transpose()?,
         pod: status.pod_uid.clone(),
         attested,
         input_accepted: status.input_accepted_at.as_ref().map(from_time),
@@ -93,7 +111,11 @@ pub(crate) fn status(
         ending: record.ended.as_ref().map(|ended| ended.ending.to_string()),
         ended_at: record.ended.as_ref().map(|ended| to_time(ended.at)),
         destroyed_at: record.destroyed.map(to_time),
-        announced: record.announced.iter().map(|a| format!("{a:?}")).collect(),
+        announced: record
+            .announced
+            .iter()
+            .map(|a| told(*a).to_owned())
+            .collect(),
         conditions: conditions(record, &old.conditions, why, now),
     }
 }
@@ -128,6 +150,7 @@ fn attempt_status(attempt: &AttemptRecord) -> AttemptStatus {
         start_by,
         not_after,
         host_data,
+        waiting,
         pod,
         attested,
         input_accepted,
@@ -138,6 +161,11 @@ fn attempt_status(attempt: &AttemptRecord) -> AttemptStatus {
         start_by: to_time(*start_by),
         not_after: to_time(*not_after),
         host_data: host_data.to_string(),
+        waiting: waiting.as_ref().map(|waiting| WaitingStatus {
+            reason: waiting.wait.what.word().to_owned(),
+            message: bounded(&waiting.wait.text),
+            since: to_time(waiting.at),
+        }),
         pod_uid: pod.clone(),
         key: attested.map(|attested| attested.key.to_string()),
         attested_at: attested.map(|attested| to_time(attested.at)),
@@ -168,10 +196,7 @@ fn conditions(
     let announced = record.announced.contains(&Announcement::Ended);
     let states = [
         ("Admitted", admitted),
-        (
-            "PodCreated",
-            when(attempt.is_some_and(|a| a.pod.is_some()), "PodCreated"),
-        ),
+        ("PodCreated", attempt.and_then(pod_created)),
         (
             "Attested",
             when(
@@ -210,6 +235,15 @@ fn conditions(
         .collect()
 }
 
+/// True once the pod was seen; false, with what it waits for, while none can be made.
+fn pod_created(attempt: &AttemptRecord) -> Option<(bool, String)> {
+    if attempt.pod.is_some() {
+        return Some((true, "PodCreated".to_owned()));
+    }
+    let waiting = attempt.waiting.as_ref()?;
+    Some((false, waiting.wait.what.word().to_owned()))
+}
+
 fn when(holds: bool, reason: &str) -> Option<(bool, String)> {
     holds.then(|| (true, reason.to_owned()))
 }
@@ -228,14 +262,25 @@ fn text(reason: &str, record: &Record, why: &[Reason]) -> String {
     }
 }
 
-fn announcement(word: &str) -> Option<Announcement> {
-    [
+/// An announcement as the status has it.
+const fn told(announcement: Announcement) -> &'static str {
+    match announcement {
+        Announcement::Starting => "Starting",
+        Announcement::Waiting(what) => what.word(),
+        Announcement::Ended => "Ended",
+        Announcement::Destroyed => "Destroyed",
+    }
+}
+
+fn announcement(text: &str) -> Option<Announcement> {
+    let waiting = WaitingFor::ALL.map(Announcement::Waiting);
+    let others = [
         Announcement::Starting,
         Announcement::Ended,
         Announcement::Destroyed,
-    ]
-    .into_iter()
-    .find(|announcement| format!("{announcement:?}") == word)
+    ];
+    let mut all = others.into_iter().chain(waiting);
+    all.find(|announcement| told(*announcement) == text)
 }
 
 /// Kubernetes' time; seconds, as we record them.
@@ -254,7 +299,7 @@ mod tests {
     use super::{Who, record, status};
     use job::{
         Announcement, Attempt, AttemptRecord, Attested, Digest, Ended, Ending, PublicKey, Record,
-        Timestamp,
+        Timestamp, Wait, Waiting, WaitingFor,
     };
 
     #[test]
@@ -267,6 +312,13 @@ mod tests {
                 start_by: at(1_790_000_120),
                 not_after: at(1_790_001_000),
                 host_data: Digest::of(b"init data"),
+                waiting: Some(Waiting {
+                    wait: Wait {
+                        what: WaitingFor::Room,
+                        text: "exceeded quota".to_owned(),
+                    },
+                    at: at(1_790_000_001),
+                }),
                 pod: Some("uid".to_owned()),
                 attested: Some(Attested {
                     key: PublicKey::from_bytes([1; 32]),
@@ -281,7 +333,11 @@ mod tests {
                 message: "the agent ended with code 0".to_owned(),
             }),
             destroyed: Some(at(1_790_000_005)),
-            announced: vec![Announcement::Starting, Announcement::Ended],
+            announced: vec![
+                Announcement::Starting,
+                Announcement::Waiting(WaitingFor::Room),
+                Announcement::Ended,
+            ],
         };
         for written in [full, Record::default()] {
             let shown = status(&written, None, &Who::default(), &[], at(1_790_000_006));

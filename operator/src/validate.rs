@@ -3,8 +3,8 @@
 
 use crds::{ConfidentialJob, JOB_FINALIZER};
 use job::{
-    Admission, Admitted, Ending, ImageRef, Job, Order, PublicKey, Record, Rejected, Service,
-    Timestamp, Wish, admit,
+    Admission, Admitted, Ending, ImageRef, Job, Object, Order, PublicKey, Record, Rejected,
+    Service, Timestamp, Wish, admit,
 };
 use kube::ResourceExt as _;
 use relay::Plain;
@@ -33,6 +33,7 @@ pub(crate) struct House {
 pub(crate) fn job(object: &ConfidentialJob, record: Record, house: &House, now: Timestamp) -> Job {
     let deleting = object.metadata.deletion_timestamp.is_some();
     Job {
+        object: whose(object, house.provider),
         admission: admission(object, house, now),
         wish: match (deleting, object.spec.cancel) {
             (true, _) => Wish::Delete,
@@ -41,6 +42,17 @@ pub(crate) fn job(object: &ConfidentialJob, record: Record, house: &House, now: 
         },
         finalizer: object.finalizers().iter().any(|name| name == JOB_FINALIZER),
         record,
+    }
+}
+
+/// Whether an object speaks for its order: it has the order's name, and the order is
+/// for this provider. All others end in the cluster alone.
+fn whose(object: &ConfidentialJob, provider: PublicKey) -> Object {
+    match order(object) {
+        Ok(order) if object.name_any() == order.object_name() && order.provider() == provider => {
+            Object::Own
+        }
+        Ok(_) | Err(_) => Object::Alien,
     }
 }
 
@@ -70,5 +82,52 @@ fn admission(object: &ConfidentialJob, house: &House, now: Timestamp) -> Admissi
             start_within_secs: service.start_within_secs,
             order,
         })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crds::{ConfidentialJob, ConfidentialJobSpec, Request};
+    use dvm::Keys;
+    use dvm::order::{NewOrder, sign_order};
+    use job::{Object, OfferId, PublicKey, Timestamp};
+
+    use super::whose;
+
+    const O: PublicKey = PublicKey::from_bytes([4; 32]);
+
+    fn object(change: impl FnOnce(&mut ConfidentialJob)) -> ConfidentialJob {
+        let now = Timestamp::from_secs(1_790_000_000);
+        let new = NewOrder {
+            kind: 5999,
+            provider: O,
+            offer: OfferId::from_bytes([15; 32]),
+            relays: vec!["wss://relay.example".to_owned()],
+            expiration: now.plus(3600),
+            params: Vec::new(),
+        };
+        let order = sign_order(&Keys::generate(), new, now).unwrap();
+        let spec = ConfidentialJobSpec {
+            request: Request::from(order.event()),
+            cancel: false,
+        };
+        let mut object = ConfidentialJob::new(&order.object_name(), spec);
+        change(&mut object);
+        object
+    }
+
+    #[test]
+    fn one_object_speaks_for_an_order() {
+        assert_eq!(whose(&object(|_| {}), O), Object::Own);
+        let another = PublicKey::from_bytes([5; 32]);
+        assert_eq!(whose(&object(|_| {}), another), Object::Alien);
+        for change in [
+            (|object| object.metadata.name = Some("my-job".to_owned())) as fn(&mut ConfidentialJob),
+            |object| object.metadata.name = None,
+            |object| object.spec.request.sig = "0".repeat(128),
+            |object| object.spec.request.content = "x".to_owned(),
+        ] {
+            assert_eq!(whose(&object(change), O), Object::Alien);
+        }
     }
 }

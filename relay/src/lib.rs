@@ -21,4 +21,4 @@ pub use filter::Filter;
 pub use inbox::Inbox;
 pub use relays::{PublishError, Published, Relays, RelaysError};
 pub use tls::{client_config, install_crypto_provider};
-pub use urls::{Plain, UrlError};
+pub use urls::{Plain, UrlError, lies_on};

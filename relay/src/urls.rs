@@ -77,6 +77,19 @@ impl Plain {
     }
 }
 
+/// Whether `url` lies on `server`: the same scheme, host and port, however each is
+/// written (`HTTPS://Blobs.Example:443`), and a path behind it.
+pub fn lies_on(url: &str, server: &str) -> bool {
+    let (Ok(url), Ok(server)) = (Url::parse(url), Url::parse(server)) else {
+        return false;
+    };
+    let bare = url.username().is_empty() && url.password().is_none();
+    bare && url.path().len() > 1
+        && url.origin().is_tuple()
+        && url.origin() == server.origin()
+        && url.path().starts_with(server.path())
+}
+
 fn is_public(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(name) => {
@@ -130,7 +143,43 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Plain;
+    use super::{Plain, lies_on};
+
+    #[test]
+    fn a_blob_lies_on_a_server_however_the_server_is_written() {
+        let blob = "https://blobs.example/0a";
+        for server in [
+            "https://blobs.example",
+            "https://blobs.example/",
+            "https://Blobs.Example",
+            "https://blobs.example:443",
+        ] {
+            assert!(lies_on(blob, server), "{server}");
+        }
+        assert!(lies_on(
+            "HTTPS://BLOBS.example:443/0a",
+            "https://blobs.example"
+        ));
+        assert!(lies_on("http://b.example:8080/0a", "http://B.example:8080"));
+        for other in [
+            "http://blobs.example/0a",
+            "https://blobs.example:444/0a",
+            "https://blobs.example.evil/0a",
+            "https://evil/https://blobs.example/0a",
+            "https://blobs.example@evil/0a",
+            "https://user@blobs.example/0a",
+            "https://user:word@blobs.example/0a",
+            "https://blobs.example",
+            "https://blobs.example/",
+            "file:///0a",
+            "blobs.example/0a",
+            "",
+        ] {
+            assert!(!lies_on(other, "https://blobs.example"), "{other}");
+        }
+        assert!(!lies_on("file:///0a", "file:///"));
+        assert!(!lies_on(blob, "not a URL"));
+    }
 
     #[test]
     fn only_encrypted_public_urls_are_used() {

@@ -45,9 +45,10 @@ fn by_prefix(jobs: &[JobId], prefix: &str) -> Result<JobId> {
             Problem::usage(format!("{prefix:?} is too short to find a job by"), next).into(),
         );
     }
+    let digits = prefix.to_ascii_lowercase();
     let found = jobs
         .iter()
-        .filter(|job| job.to_string().starts_with(prefix));
+        .filter(|job| job.to_string().starts_with(&digits));
     match found.collect::<Vec<_>>().as_slice() {
         [job] => Ok(**job),
         [] => Err(Problem::usage(format!("no job {prefix:?} is kept here"), next).into()),
@@ -78,6 +79,8 @@ mod tests {
     #[test]
     fn a_job_is_found_by_its_first_digits_if_they_are_its_alone() {
         let jobs = [[0x11; 32], [0x12; 32]].map(JobId::from_bytes);
+        let lettered = [JobId::from_bytes([0xab; 32])];
+        assert_eq!(by_prefix(&lettered, "ABABab").unwrap(), lettered[0]);
         assert_eq!(by_prefix(&jobs, "111111").unwrap(), jobs[0]);
         assert_eq!(by_prefix(&jobs, &jobs[1].to_string()).unwrap(), jobs[1]);
         for wrong in ["", "11111", "222222", "../111111"] {

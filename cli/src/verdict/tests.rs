@@ -208,8 +208,11 @@ fn genoa() -> (Vec<u8>, Trust) {
     )
 }
 
+/// ARK and ASK.
+type Own = (Vec<u8>, Vec<u8>);
+
 /// A trust file with these roots: class, generation, ARK and ASK.
-fn trust(roots: &[(&str, &str, (Vec<u8>, Vec<u8>))]) -> Trust {
+fn trust(roots: &[(&str, &str, Own)]) -> Trust {
     use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
     let mut text = "version = 1\nrevocation_max_age_days = 30\n".to_owned();
     for (class, generation, (ark, ask)) in roots {

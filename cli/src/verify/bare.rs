@@ -9,7 +9,7 @@ use evidence::{Evidence, RootClass};
 use job::{Digest, Size, Timestamp, Trust};
 
 use super::Conclusion;
-use super::binding::{Wanted, unbound};
+use super::binding::{Wanted, bind_runtime_data, unbound};
 use super::bring::judged;
 use super::input::Bare;
 use super::later::conclude;
@@ -17,6 +17,7 @@ use crate::args;
 use crate::clock;
 use crate::context::Context;
 use crate::explain::{Subject, Tee};
+use crate::news::News;
 use crate::verdict::{Finding, Mark, Verdict};
 
 /// Verifies a report by itself.
@@ -38,12 +39,18 @@ pub(super) async fn verify(
     let Bare {
         report,
         certificate,
+        beside,
     } = shown;
+    for text in &beside.unread {
+        let text = (*text).to_owned();
+        context.teller.tell(&News::Warning { text });
+    }
     let now = at.unwrap_or_else(clock::now);
     let parsed = evidence::Report::parse(report).context("failed to read the report")?;
+    let seen = parsed.report_data();
     let bound = Bound {
         host_data: host_data.or_seen(parsed.host_data()),
-        report_data: report_data.or_seen(parsed.report_data()),
+        report_data: report_data.or_seen(seen),
         size,
     };
     let shown = Shown {
@@ -54,6 +61,7 @@ pub(super) async fn verify(
         let mut verdict = judge(report, certificate, trust, bound, now);
         host_data.name_choice(&mut verdict, "HOST_DATA");
         report_data.name_choice(&mut verdict, "REPORT_DATA");
+        bind_runtime_data(&mut verdict, "REPORT_DATA", &seen, beside.runtime_data);
         (verdict, ())
     };
     let (verdict, (), _) = judged(context, shown, trust, now, Effort::Fetch, judge).await;

@@ -1,9 +1,11 @@
 //! What evidence alone is bound to: the value that the customer gives, or the
 //! word `any`, and then every form of the verdict says so.
 
+use job::{Check, Digest};
+
 use crate::exit::Problem;
 use crate::news::News;
-use crate::verdict::Verdict;
+use crate::verdict::{Finding, Verdict};
 
 /// What a field is held against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,8 +72,34 @@ impl Wanted<64> {
     }
 }
 
+/// Hex digits of either case, with `0x` before them or without.
 pub(super) fn digits<const N: usize>(text: &str) -> Option<[u8; N]> {
-    hex::decode(text).ok()?.try_into().ok()
+    let text = text.trim();
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    hex::decode(digits).ok()?.try_into().ok()
+}
+
+/// Holds data that came with the evidence against its digest there: the first half
+/// of `field`, as Azure's paravisor fills it. A refusal stays what it is.
+pub(super) fn bind_runtime_data(
+    verdict: &mut Verdict,
+    field: &str,
+    seen: &[u8; 64],
+    digest: Option<Digest>,
+) {
+    let (Some(digest), Finding::Accepted) = (digest, &verdict.finding) else {
+        return;
+    };
+    let (half, _) = seen.split_at(32);
+    let wanted = format!("{digest}, its SHA-256, in the first half of {field}");
+    let check = Check::new("runtime data", wanted, hex::encode(half));
+    verdict.checks.push(check);
+    if half != digest.as_bytes() {
+        verdict.finding = Finding::refused(
+            "the runtime data that came with the evidence are not this machine's",
+            "do not use this machine until somebody explains it",
+        );
+    }
 }
 
 /// Names the fields that were not compared, if there are any.
@@ -96,6 +124,12 @@ mod tests {
         let text = "ab".repeat(32);
         let host_data = Wanted::host_data(Some(&text)).unwrap();
         assert_eq!(host_data, Wanted::Exactly([0xab; 32]));
+        for same in [text.to_uppercase(), format!("0x{text}")] {
+            assert_eq!(Wanted::host_data(Some(&same)).unwrap(), host_data);
+        }
+        for wrong in [&text[1..], &format!("0x0x{text}"), &format!("{text}00")] {
+            assert_eq!(Wanted::host_data(Some(wrong)).unwrap_err().exit.code(), 2);
+        }
         let characters: [u8; 64] = text.clone().into_bytes().try_into().unwrap();
         assert_eq!(
             report_data(Some(&text)).unwrap(),

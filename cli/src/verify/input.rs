@@ -1,25 +1,35 @@
 //! Reading what is to be verified from a file: evidence as a machine, the guest
-//! components or this program wrote it, or a Nostr event. Evidence alone says
-//! itself whether it is of SEV-SNP or TDX. What cannot be read is
-//! no refusal: it says nothing about any machine.
+//! components, others (`input/`) or this program wrote it, or a Nostr event. Evidence
+//! alone says itself whether it is of SEV-SNP or TDX. What cannot be read is no
+//! refusal: it says nothing about any machine.
+
+mod bytes;
+mod folder;
+mod form;
+mod hcl;
+mod json;
+mod named;
+mod raw;
+#[cfg(test)]
+mod tests;
+
+#[cfg(feature = "tdx")]
+pub(crate) use named::NotRead;
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use dvm::{Keys, Rumor, Unsigned};
-use evidence::{REPORT_LEN, Report, from_guest_components};
-use job::{Attestation, Timestamp};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use job::{Attestation, Digest, Timestamp};
 
 use crate::exit::{Exit, Problem};
 use crate::files;
 use crate::state::records::Evidence;
+use zeroize::Zeroizing;
 
-/// Longest file of evidence: a message with its checks, or the guest components'
-/// JSON. Events are shorter.
-const MAX_FILE: u64 = 256 * 1024;
+/// Longest file of evidence: a quote whose JSON carries the firmware's whole event
+/// log, 256 KiB of it in base64. All others are shorter.
+const MAX_FILE: u64 = 1024 * 1024;
 
 /// A report without the job it is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +38,8 @@ pub(crate) struct Bare {
     pub(crate) report: Vec<u8>,
     /// DER of the signing key's certificate; empty when none came with it.
     pub(crate) certificate: Vec<u8>,
+    /// What else came with it.
+    pub(crate) beside: Beside,
 }
 
 /// A quote of TDX without the job it is for, as it was found. Nothing about it is
@@ -36,17 +48,17 @@ pub(crate) struct Bare {
 pub(crate) struct Quoted {
     /// The bytes; their first ones are a quote's.
     pub(crate) quote: Vec<u8>,
-    /// Whether an event log came with it.
-    pub(super) event_log: EventLog,
+    /// What else came with it.
+    pub(crate) beside: Beside,
 }
 
-/// The log of what the guest's registers were extended with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EventLog {
-    /// It is there; it is not read.
-    Given,
-    /// There is none.
-    Absent,
+/// What came with a report or quote.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Beside {
+    /// SHA-256 of the data that the first half of REPORT_DATA has to be the digest of.
+    pub(crate) runtime_data: Option<Digest>,
+    /// What is not looked at, in words.
+    pub(crate) unread: Vec<&'static str>,
 }
 
 /// Evidence alone.
@@ -58,89 +70,49 @@ pub(crate) enum Alone {
     Quote(Quoted),
 }
 
-/// Evidence alone: a report's 1184 bytes, a quote, or the guest components' JSON
-/// of either.
+impl Alone {
+    fn beside(&mut self) -> &mut Beside {
+        match self {
+            Self::Report(bare) => &mut bare.beside,
+            Self::Quote(quoted) => &mut quoted.beside,
+        }
+    }
+
+    /// With one thing more that is not looked at.
+    fn noting(mut self, unread: &'static str) -> Self {
+        self.beside().unread.push(unread);
+        self
+    }
+}
+
+/// Evidence alone, in every form that is known here.
 pub(super) fn alone(path: &Path) -> Result<Alone> {
-    readable(path, || form(&files::read(path, MAX_FILE)?))
+    if path.is_dir() {
+        return folder::read(path);
+    }
+    form::form(&bytes(path)?).map_err(|not_read| not_read.problem(path).into())
+}
+
+fn bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    let read = files::read(path, MAX_FILE);
+    read.map_err(|error| named::not_had(&error).into())
 }
 
 /// As [`alone`], or the evidence that is kept of a job.
 pub(crate) fn any(path: &Path) -> Result<Alone> {
-    readable(path, || {
-        let bytes = files::read(path, MAX_FILE)?;
-        if let Ok(kept) = serde_json::from_slice::<Evidence>(&bytes) {
-            let attestation = kept.attestation()?;
-            return Ok(Alone::Report(Bare {
-                report: attestation.report,
-                certificate: attestation.certificate,
-            }));
-        }
-        form(&bytes)
-    })
-}
-
-fn form(bytes: &[u8]) -> Result<Alone> {
-    let bare = if is_quote(bytes) {
-        return Ok(Alone::Quote(Quoted {
-            quote: bytes.to_vec(),
-            event_log: EventLog::Absent,
-        }));
-    } else if bytes.len() == REPORT_LEN {
-        Bare {
-            report: bytes.to_vec(),
-            certificate: Vec::new(),
-        }
-    } else if bytes.first() == Some(&b'{') {
-        if serde_json::from_slice::<HasQuote>(bytes).is_ok() {
-            return quoted(bytes).map(Alone::Quote);
-        }
-        let evidence = from_guest_components(bytes)?;
-        Bare {
-            report: evidence.report,
-            certificate: evidence.certificate,
-        }
-    } else {
-        bail!(
-            "neither the {REPORT_LEN} bytes of a report, nor a quote of TDX, nor the guest components' JSON"
-        );
-    };
-    Report::parse(&bare.report).context("not a report")?;
-    Ok(Alone::Report(bare))
-}
-
-/// Version 4 or 5, and the TEE type of TDX: two bytes from 0, four from 4, both
-/// little-endian. A report has its version in the first four bytes and its guest
-/// SVN in the next: one of version 4 or 5 whose guest SVN is 0x81 has its own length.
-fn is_quote(bytes: &[u8]) -> bool {
-    matches!(bytes, [4 | 5, 0, _, _, 0x81, 0, 0, 0, ..]) && bytes.len() != REPORT_LEN
-}
-
-/// What no other evidence has.
-#[derive(Deserialize)]
-struct HasQuote {
-    #[serde(rename = "quote")]
-    _quote: IgnoredAny,
-}
-
-/// The guest components' evidence of TDX.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GuestComponentsQuote {
-    cc_eventlog: Option<String>,
-    quote: String,
-}
-
-fn quoted(json: &[u8]) -> Result<Quoted> {
-    let GuestComponentsQuote { cc_eventlog, quote } =
-        serde_json::from_slice(json).context("not the guest components' evidence of TDX")?;
-    let quote = BASE64.decode(quote).context("the quote is not base64")?;
-    if !is_quote(&quote) {
-        bail!("what stands under `quote` is no quote of TDX");
+    if path.is_dir() {
+        return alone(path);
     }
-    Ok(Quoted {
-        quote,
-        event_log: cc_eventlog.map_or(EventLog::Absent, |_| EventLog::Given),
-    })
+    let bytes = bytes(path)?;
+    let Ok(kept) = serde_json::from_slice::<Evidence>(&bytes) else {
+        return form::form(&bytes).map_err(|not_read| not_read.problem(path).into());
+    };
+    let attestation = readable(path, || kept.attestation())?;
+    Ok(Alone::Report(Bare {
+        report: attestation.report,
+        certificate: attestation.certificate,
+        beside: Beside::default(),
+    }))
 }
 
 /// An attestation as an event brought it.

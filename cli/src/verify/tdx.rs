@@ -16,8 +16,8 @@ use evidence::tdx::{self, ConfigId, Evidence, Quote, Reason, Rejection, Root, Ve
 use job::{Check, TdxRules, Timestamp, Trust};
 
 use super::Conclusion;
-use super::binding::{Wanted, digits, unbound};
-use super::input::{EventLog, Quoted, readable};
+use super::binding::{Wanted, bind_runtime_data, digits, unbound};
+use super::input::{NotRead, Quoted};
 use super::later::conclude;
 use crate::args;
 use crate::clock;
@@ -51,15 +51,13 @@ pub(super) async fn verify(
     let report_data = Wanted::report_data(report_data.as_deref(), "REPORTDATA")?;
     let Quoted {
         quote: bytes,
-        event_log,
+        beside,
     } = quoted;
-    let quote = readable(path, || Quote::parse(&bytes).context("not a quote of TDX"))?;
-    if event_log == EventLog::Given {
-        let text =
-            "the event log is not read: it is no proof, and RTMR0 to 3 are compared as a whole";
-        context.teller.tell(&News::Warning {
-            text: text.to_owned(),
-        });
+    let quote = Quote::parse(&bytes)
+        .map_err(|error| NotRead::new(format!("not a quote of TDX: {error}")).problem(path))?;
+    for text in &beside.unread {
+        let text = (*text).to_owned();
+        context.teller.tell(&News::Warning { text });
     }
     let now = at.unwrap_or_else(clock::now);
     let bound = Bound {
@@ -81,6 +79,8 @@ pub(super) async fn verify(
     };
     config_id.name_choice(&mut verdict, "MRCONFIGID");
     report_data.name_choice(&mut verdict, "REPORTDATA");
+    let seen = quote.report_data();
+    bind_runtime_data(&mut verdict, "REPORTDATA", &seen, beside.runtime_data);
     let (job, key) = (config_id.is_compared(), report_data.is_compared());
     let subject = Subject::Machine {
         tee: Tee::Tdx,

@@ -267,14 +267,21 @@ async fn a_quote_is_recognised_as_bytes_and_in_the_guest_components_json() {
     for (name, why) in [
         ("short.quote", "not a quote of TDX: the bytes end within"),
         ("short.json", "not a quote of TDX: the bytes end within"),
-        ("cut.quote", "not a report"),
+        ("cut.quote", "a quote of TDX that is cut short"),
         ("sgx.json", "no quote of TDX"),
-        ("more.json", "unknown field `more`"),
-        ("base64.json", "not base64"),
+        ("base64.json", "neither base64 nor hex"),
     ] {
         let ended = held(name).await;
-        ended.assert(7, &[&format!("Unreadable: {name}"), why]);
+        ended.assert(7, &[&format!("Unreadable: {name}"), why, "cdvm reads "]);
     }
+    // What stands beside a quote changes nothing.
+    held("more.json").await.assert(0, &["✓ MRTD"]);
+    write("hex.txt", hex::encode(&bytes).as_bytes());
+    held("hex.txt").await.assert(0, &["✓ MRTD"]);
+    let mut odd = hex::encode(&bytes);
+    odd.insert(2 * (48 + 520), '!');
+    write("odd.txt", odd.as_bytes());
+    held("odd.txt").await.assert(7, &["text that is neither"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -175,6 +175,80 @@ async fn a_report_alone_is_held_against_what_is_given_and_says_what_is_not() {
         .assert(3, &["✗ simulated · guest image", "nothing is accepted"]);
 }
 
+/// Azure's HCL report around a report, with these runtime data.
+fn hcl_report(report: &[u8], data: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(data.len()).unwrap();
+    let mut hcl = b"HCLA".to_vec();
+    hcl.resize(32, 0);
+    hcl.extend_from_slice(report);
+    // Of SEV-SNP, bound by SHA-256.
+    for word in [20 + len, 1, 2, 1, len] {
+        hcl.extend(word.to_le_bytes());
+    }
+    hcl.extend_from_slice(data);
+    hcl
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn evidence_as_others_store_it_is_held_against_the_same() {
+    let world = World::new().await;
+    let (_, guest) = ordered(&world).await;
+    let (_, chip) = machine();
+    let report = &guest.attestation.report;
+    let certificate = guest.attestation.certificate.as_slice();
+    let verify = |name: &str| {
+        let any = ["--host-data", "any", "--report-data", "any"];
+        world.cdvm(&[&["verify", "--evidence", name], &any[..]].concat())
+    };
+    let write = |name: &str, bytes: &[u8]| std::fs::write(world.path(name), bytes).unwrap();
+    let table = simvendor::certificate_table(&[(simvendor::VCEK_GUID, certificate)]);
+    write("extended.bin", &[report, &*table].concat());
+    std::fs::create_dir_all(world.path("folder/certs")).unwrap();
+    write("folder/report.bin", report);
+    let pem = simvendor::pem(&[certificate], "\n");
+    write("folder/certs/vcek.pem", pem.as_bytes());
+    for name in ["extended.bin", "folder"] {
+        let ended = verify(name).end().await;
+        ended.assert(
+            0,
+            &["✓ simulated · signature: ", "✓ simulated · guest image"],
+        );
+    }
+    // Each is refused when it is not what the machine signed.
+    let mut flipped = [report, &*table].concat();
+    flipped[0x90] ^= 1;
+    write("extended.bin", &flipped);
+    write("folder/report.bin", &flipped[..1184]);
+    for name in ["extended.bin", "folder"] {
+        let ended = verify(name).end().await;
+        ended.assert(3, &["✗ simulated · signature"]);
+    }
+
+    // Azure's: the report in it counts, and the runtime data are those it is bound to.
+    let data = b"{\"keys\":[]}";
+    let mut report_data = [0; 64];
+    report_data[..32].copy_from_slice(job::Digest::of(data).as_bytes());
+    let fields = simvendor::Fields {
+        measurement: report[0x90..0xc0].try_into().unwrap(),
+        report_data,
+        ..simvendor::Fields::new(chip)
+    };
+    let report = fields.sign(chip).unwrap();
+    let json = |data: &[u8]| {
+        let hcl = hcl_report(&report, data);
+        serde_json::json!({"quote": {}, "report": hcl, "vcek": pem}).to_string()
+    };
+    write("azure.json", json(data).as_bytes());
+    let seen = [
+        "the vTPM's quote is not verified",
+        "✓ simulated · runtime data: ",
+    ];
+    verify("azure.json").end().await.assert(0, &seen);
+    write("other.json", json(b"{\"keys\":[1]}").as_bytes());
+    let refused = ["✗ simulated · runtime data", "are not this machine's"];
+    verify("other.json").end().await.assert(3, &refused);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_read_is_no_refusal() {
     let world = World::new().await;

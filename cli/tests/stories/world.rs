@@ -152,7 +152,14 @@ impl World {
             about: "statistics over a confidential table".to_owned(),
             cdvm: self.terms.clone(),
         };
-        let event = dvm::offer::sign_offer(provider, service, 5999, &content, now());
+        let event = dvm::offer::sign_offer(
+            provider,
+            service,
+            5999,
+            &content,
+            &dvm::offer::Shown::default(),
+            now(),
+        );
         let relays = self.relays().await;
         relays.publish(&event).await.unwrap();
         event

@@ -2,7 +2,7 @@
 
 use simvendor::Vendor;
 
-use super::{Answer, Bench, DAY, LIST, made, now, trust, world};
+use super::{Answer, Bench, DAY, LIST, made, now, trust, unlimited, world};
 
 #[tokio::test]
 async fn a_list_that_is_too_old_stays_a_refusal_and_says_whose_fault_it_is() {
@@ -10,7 +10,11 @@ async fn a_list_that_is_too_old_stays_a_refusal_and_says_whose_fault_it_is() {
     bench.serves(&LIST, &[Answer::Body(made(40))]);
     let ended = bench.run().await;
     ended.refused("revocation list", "40 days old");
-    assert!(ended.advice.contains("revocation_max_age_days"));
+    let why = ended.missing();
+    assert!(why.contains("the vendor has no list as new as"), "{why}");
+    for word in ["raise revocation_max_age_days", "leave it out"] {
+        assert!(ended.advice.contains(word), "{}", ended.advice);
+    }
     // It is asked for once in a run.
     let asked = |bench: &Bench| {
         let asked = bench.server.asked();
@@ -26,6 +30,22 @@ async fn a_list_that_is_too_old_stays_a_refusal_and_says_whose_fault_it_is() {
     let ended = fresh.run_with(&trust(Some(3))).await;
     assert!(ended.accepted && ended.used().len() == 1);
     assert_eq!(asked(&fresh), 0);
+}
+
+#[tokio::test]
+async fn without_a_limit_the_vendors_newest_is_good_until_its_own_date() {
+    let unlimited = unlimited();
+    for (days, accepted) in [(40, true), (364, true), (366, false)] {
+        let bench = Bench::new().await;
+        bench.serves(&LIST, &[Answer::Body(made(days))]);
+        let ended = bench.run_with(&unlimited).await;
+        assert_eq!(ended.accepted, accepted, "{days}: {:#?}", ended.told);
+        if !accepted {
+            ended.refused("revocation list", "in force until ");
+            let next = "no setting accepts a list that is over";
+            assert!(ended.advice.contains(next), "{}", ended.advice);
+        }
+    }
 }
 
 #[tokio::test]

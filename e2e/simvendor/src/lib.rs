@@ -12,6 +12,7 @@ mod error;
 mod generation;
 mod report;
 mod revocation;
+mod table;
 mod vendor;
 mod x509;
 
@@ -20,5 +21,6 @@ pub use error::Error;
 pub use generation::Generation;
 pub use report::{Fields, guest_components_json, measurement, sign};
 pub use revocation::{Of, RevocationSpec, Weight};
+pub use table::{ARK_GUID, ASK_GUID, VCEK_GUID, VLEK_GUID, certificate_table, pem};
 pub use vendor::{Provider, Vendor};
 pub use x509::Subject;

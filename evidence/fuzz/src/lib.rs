@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use evidence::launch::Firmware;
 use evidence::{
     Certificate, Evidence, Generation, Report, RevocationList, Root, Timestamp, built_in_roots,
-    from_guest_components,
+    from_extended_report, from_guest_components,
 };
 
 pub use memory::LIMIT;
@@ -37,9 +37,14 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("firmware", firmware),
 ];
 
-/// A raw report, and every field of one that is a report.
+/// A raw report, and every field of one that is a report; and the same with a
+/// certificate table behind it.
 pub fn report(bytes: &[u8]) {
     memory::bounded(|| {
+        if let Ok(extended) = from_extended_report(bytes) {
+            assert_eq!(bytes.get(..evidence::REPORT_LEN), Some(&*extended.report));
+            let _ = black_box(Certificate::parse(&extended.certificate));
+        }
         if let Ok(report) = Report::parse(bytes) {
             assert_eq!(report.bytes().as_slice(), bytes);
             fields(&report);

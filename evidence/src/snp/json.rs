@@ -2,13 +2,19 @@
 //! bytes that were signed. It is the serde form of the `sev` crate, which the
 //! attestation agent prints (guest-components v0.21, attester `snp`).
 
+use core::fmt;
+
 use serde::Deserialize;
+use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::Evidence;
+use super::certificate::EndorsementKey;
+use super::table::{Enclosed, signing_certificate};
 
 /// Longest answer we read. Real ones have 6 to 7 kB, and 30 kB when the host adds
-/// its whole chain.
-const MAX_LEN: usize = 64 * 1024;
+/// its whole chain. A guest gets at most 16 KiB of certificates from Linux, which are
+/// four characters a byte at most, and a report.
+const MAX_LEN: usize = 80 * 1024;
 
 /// Why bytes are not SNP evidence in the guest components' form.
 #[derive(Debug, thiserror::Error)]
@@ -34,14 +40,13 @@ pub fn from_guest_components(json: &[u8]) -> Result<Evidence, JsonError> {
     }
     let form: Form = serde_json::from_slice(json).map_err(JsonError::Form)?;
     let report = form.attestation_report.to_bytes()?;
-    // The first key certificate wins, as at the vendor's own verifier.
-    let certificate = form
-        .cert_chain
-        .into_iter()
-        .flatten()
-        .find(|entry| matches!(entry.cert_type.as_str(), "VCEK" | "VLEK"))
-        .map(|entry| entry.data)
-        .unwrap_or_default();
+    let table = form.cert_chain.unwrap_or_default();
+    let keys = table.iter().filter_map(|entry| match entry.cert_type {
+        CertificateType::Key(key) => Some((key, &*entry.data)),
+        CertificateType::Other => None,
+    });
+    let keys: Vec<Enclosed<'_>> = keys.collect();
+    let certificate = signing_certificate(&report, &keys);
     Ok(Evidence {
         report,
         certificate,
@@ -56,8 +61,45 @@ struct Form {
 
 #[derive(Deserialize)]
 struct CertificateForm {
-    cert_type: String,
+    cert_type: CertificateType,
     data: Vec<u8>,
+}
+
+/// What an entry holds, as the `sev` crate writes it: a name, or, of a GUID that is
+/// somebody's own, `{"OTHER": "<GUID>"}`.
+enum CertificateType {
+    Key(EndorsementKey),
+    /// A part that the verifier has itself, or one that nobody here knows.
+    Other,
+}
+
+impl<'de> Deserialize<'de> for CertificateType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CertificateTypeVisitor)
+    }
+}
+
+struct CertificateTypeVisitor;
+
+impl<'de> Visitor<'de> for CertificateTypeVisitor {
+    type Value = CertificateType;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a kind of certificate, or an object with one")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(match name {
+            "VCEK" => CertificateType::Key(EndorsementKey::Vcek),
+            "VLEK" => CertificateType::Key(EndorsementKey::Vlek),
+            _ => CertificateType::Other,
+        })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(CertificateType::Other)
+    }
 }
 
 #[derive(Deserialize)]

@@ -7,7 +7,9 @@ use core::ops::Deref;
 use super::Evidence;
 use super::certificate::{Certificate, EndorsementKey};
 use crate::ledger::Ledger;
-use crate::{Expected, Generation, Reason, Rejection, Report, Revocation, Root, Timestamp};
+use crate::{
+    Expected, Generation, ListAge, Reason, Rejection, Report, Revocation, Root, Timestamp,
+};
 
 /// A signature that was checked up to its root.
 pub(super) struct Origin<'x> {
@@ -48,14 +50,14 @@ pub(super) fn require<'x>(
     let intermediate = require_intermediate(ledger, root, key, now)?;
     require_chain(ledger, &certificate, intermediate, generation, now)?;
     match expected.revocation {
-        Revocation::Checked { max_age_secs } => {
+        Revocation::Checked(age) => {
             let revocable = Revocable {
                 root,
                 intermediate,
                 certificate: &certificate,
                 key,
             };
-            require_not_revoked(ledger, &revocable, max_age_secs, now)?;
+            require_not_revoked(ledger, &revocable, age, now)?;
         }
         Revocation::NotChecked => ledger.pass("revocation list", "not checked, by choice", "-"),
     }
@@ -199,12 +201,18 @@ struct Revocable<'a> {
 fn require_not_revoked(
     ledger: &mut Ledger,
     revocable: &Revocable<'_>,
-    max_age_secs: u64,
+    age: ListAge,
     now: Timestamp,
 ) -> Result<(), Rejection> {
     let name = "revocation list";
-    let oldest = now.minus(max_age_secs);
-    let wanted = format!("signed by the root, in force on {now}, made {oldest} or later");
+    let in_force = format!("signed by the root, in force on {now}");
+    let (oldest, wanted) = match age {
+        ListAge::UntilReplaced => (None, in_force),
+        ListAge::AtMost { secs } => {
+            let oldest = now.minus(secs);
+            (Some(oldest), format!("{in_force}, made {oldest} or later"))
+        }
+    };
     let Some(list) = revocable.root.revocation_list() else {
         return Err(ledger.refuse(Reason::RevocationMissing, name, wanted, "none was given"));
     };
@@ -215,7 +223,10 @@ fn require_not_revoked(
     for (reason, holds) in [
         (Reason::RevocationFuture, list.made_at() <= now),
         (Reason::RevocationOver, list.replaced_at() >= Some(now)),
-        (Reason::RevocationAge, list.made_at() >= oldest),
+        (
+            Reason::RevocationAge,
+            oldest.is_none_or(|oldest| list.made_at() >= oldest),
+        ),
     ] {
         if !holds {
             return Err(ledger.refuse(reason, name, wanted, seen));

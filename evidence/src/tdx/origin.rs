@@ -263,11 +263,13 @@ fn require_platform(
 ) -> Result<(), Rejection> {
     let info = &collateral.tcb_info;
     let wanted = format!("FMSPC {}, PCE-ID {}", info.fmspc, info.pce_id);
+    // Bytes, whichever digits they are written in.
+    let is = |text: &str, bytes: &[u8]| hex::decode(text).is_ok_and(|read| read == bytes);
+    let same = is(&info.fmspc, &platform.fmspc) && is(&info.pce_id, &platform.pce_id);
     let (fmspc, pce) = (
         hex::encode_upper(platform.fmspc),
         hex::encode_upper(&platform.pce_id),
     );
-    let same = info.fmspc == fmspc && info.pce_id == pce;
     let seen = format!("FMSPC {fmspc}, PCE-ID {pce}");
     let name = "TCB info's platform";
     ledger.require(Reason::CollateralPlatform, name, wanted, seen, same)

@@ -149,15 +149,16 @@ fn push(list: &mut serde_json::Value) {
 }
 
 #[test]
-fn the_first_key_of_the_chain_counts_and_none_is_none() {
+fn the_entry_of_the_signing_key_counts_and_none_is_none() {
     let mut chain = good();
+    // The report says that a VCEK signed it. What is no certificate stays what it is.
     chain["cert_chain"] = serde_json::json!([
         {"cert_type": "ARK", "data": [1]},
         {"cert_type": "VLEK", "data": [2]},
         {"cert_type": "VCEK", "data": [3]},
     ]);
     let evidence = from_guest_components(chain.to_string().as_bytes()).unwrap();
-    assert_eq!(evidence.certificate, [2]);
+    assert_eq!(evidence.certificate, [3]);
     chain["cert_chain"] = serde_json::Value::Null;
     let evidence = from_guest_components(chain.to_string().as_bytes()).unwrap();
     assert!(evidence.certificate.is_empty());
@@ -175,6 +176,9 @@ fn what_is_not_this_form_is_refused() {
         "[]",
         "null",
         "{\"attestation_report\":{},\"cert_chain\":null}",
+        &text.replace("\"VCEK\"", "7"),
+        &text.replace("\"VCEK\"", "null"),
+        &text.replace("\"VCEK\"", "[\"OTHER\"]"),
         &twice,
         &more,
         &format!("{text} x"),
@@ -183,7 +187,7 @@ fn what_is_not_this_form_is_refused() {
         assert!(matches!(read, Err(JsonError::Form(_))), "{wrong}");
     }
     // Real ones with a whole chain have 30 kB.
-    let padded = format!("{}{text}", " ".repeat(64 * 1024 - text.len()));
+    let padded = format!("{}{text}", " ".repeat(80 * 1024 - text.len()));
     assert!(from_guest_components(padded.as_bytes()).is_ok());
     let long = format!(" {padded}");
     let read = from_guest_components(long.as_bytes());

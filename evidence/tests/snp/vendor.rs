@@ -2,8 +2,8 @@
 //! together.
 
 use evidence::{
-    Authority, CertificateError, Generation, Reason, RevocationError, RevocationList, Root,
-    RootError,
+    Authority, CertificateError, Generation, ListAge, Reason, Revocation, RevocationError,
+    RevocationList, Root, RootError,
 };
 use simvendor::{ChipSpec, Of, RevocationSpec, Subject, Weight};
 
@@ -210,6 +210,56 @@ fn a_list_is_good_until_its_age_or_its_end() {
         ),
     ] {
         assert_eq!(with(made, next), Some((reason, format!("{wanted}{seen}"))));
+    }
+}
+
+#[test]
+fn without_a_limit_a_list_is_good_until_the_vendors_own_date_and_no_longer() {
+    let world = world(Generation::Turin);
+    let year = 365 * 86_400;
+    let with = |made: u64, next: Option<u64>| {
+        let spec = RevocationSpec {
+            made,
+            next,
+            ..RevocationSpec::new(NOW)
+        };
+        let root = world.root_with_list(&spec);
+        let case = world.case().expecting(|x| {
+            x.revocation = Revocation::Checked(ListAge::UntilReplaced);
+            x.roots = vec![root];
+        });
+        case.verify().map(|_| ()).map_err(|refused| {
+            let text = refused.to_string();
+            let wanted = "revocation list: expected signed by the root, in force on \
+                          2026-11-18T11:06:40Z, seen ";
+            assert!(text.starts_with(wanted), "{text}");
+            refused.reason
+        })
+    };
+    // As old as the vendor's own newest may be: its lists are for a year.
+    assert_eq!(with(NOW - year, Some(NOW)), Ok(()));
+    assert_eq!(with(NOW - 31 * 86_400, Some(NOW + 1)), Ok(()));
+    let over = Err(Reason::RevocationOver);
+    assert_eq!(with(NOW - year, Some(NOW - 1)), over);
+    assert_eq!(with(NOW, None), over);
+    let future = Err(Reason::RevocationFuture);
+    assert_eq!(with(NOW + 1, Some(NOW + 2)), future);
+    // Nor does an old list forget what it names, nor is one needed the less.
+    let revoking = RevocationSpec {
+        made: NOW - year,
+        next: Some(NOW),
+        revoked: vec![world.vendor.ask_serial()],
+        ..RevocationSpec::new(NOW)
+    };
+    for (root, reason) in [
+        (world.root_with_list(&revoking), Reason::IntermediateRevoked),
+        (world.bare_root(), Reason::RevocationMissing),
+    ] {
+        let case = world.case().expecting(|x| {
+            x.revocation = Revocation::Checked(ListAge::UntilReplaced);
+            x.roots = vec![root];
+        });
+        assert_eq!(case.verify().unwrap_err().reason, reason);
     }
 }
 

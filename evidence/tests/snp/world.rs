@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use evidence::{
-    Accept, Evidence, Expected, Flag, Generation, Mitigations, Rejection, Revocation, Root, Tcb,
-    TcbFloor, Timestamp, Verified, verify,
+    Accept, Evidence, Expected, Flag, Generation, ListAge, Mitigations, Rejection, Revocation,
+    Root, Tcb, TcbFloor, Timestamp, Verified, verify,
 };
 use simvendor::{Chip, ChipSpec, Fields, Provider, RevocationSpec, Vendor};
 
@@ -196,7 +196,7 @@ impl World {
     fn expected(&self) -> Expected {
         Expected {
             roots: vec![self.root_with_list(&RevocationSpec::new(NOW))],
-            revocation: Revocation::Checked { max_age_secs: DAY },
+            revocation: Revocation::Checked(ListAge::AtMost { secs: DAY }),
             tcb_floors: vec![TcbFloor {
                 generation: self.generation,
                 lowest: self.floor(),

@@ -10,6 +10,18 @@ use crate::intel::{self, Key, Spec, at};
 use crate::world::{Case, DAY, NOW, simulated};
 
 #[test]
+fn a_platform_is_the_same_in_digits_of_either_case() {
+    for (fmspc, pce) in [
+        ("b0c06f000000", "0000"),
+        ("B0c06F000000", "0000"),
+        ("B0C06F000000", "0000"),
+    ] {
+        let case = simulated(|s| (s.info_fmspc, s.info_pce) = (fmspc, pce));
+        case.verify().unwrap();
+    }
+}
+
+#[test]
 fn each_broken_thing_has_its_own_reason_and_every_reason_is_reached() {
     let good = simulated(|_| {}).verify().unwrap();
     assert!(good.claims().class == RootClass::Simulated);
@@ -237,7 +249,16 @@ const BREAKS: &[(Reason, Break)] = &[
         simulated(|s| s.info_fmspc = "B0C06F000001")
     }),
     (Reason::CollateralPlatform, || {
+        simulated(|s| s.info_fmspc = "b0c06f000001")
+    }),
+    (Reason::CollateralPlatform, || {
         simulated(|s| s.info_pce = "0001")
+    }),
+    (Reason::CollateralPlatform, || {
+        simulated(|s| s.info_pce = "")
+    }),
+    (Reason::CollateralPlatform, || {
+        simulated(|s| s.info_pce = "000")
     }),
     // Intel's rules.
     (Reason::QuotingEnclave, || {

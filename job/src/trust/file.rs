@@ -2,7 +2,9 @@
 //! a [`Trust`].
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use evidence::{Generation, Revocation, Root, RootClass, RootError, Tcb, TcbFloor, built_in_roots};
+use evidence::{
+    Generation, ListAge, Revocation, Root, RootClass, RootError, Tcb, TcbFloor, built_in_roots,
+};
 use serde::Deserialize;
 
 use super::snp::SnpRules;
@@ -54,6 +56,9 @@ pub enum TrustError {
     /// A measurement that is none.
     #[error("the measurement of the guest {0:?} is not 96 hex digits")]
     Measurement(String),
+    /// The digest of a policy that is none.
+    #[error("the policy's sha256 {0:?} is not 64 hex digits")]
+    Policy(String),
     /// A register of a TDX guest that is none.
     #[error(
         "{1} of the TDX guest {0:?} is wrong: mr_td is 96 hex digits, rtmrs are four times as many, \
@@ -93,9 +98,7 @@ impl Trust {
         }
         Ok(Self {
             roots,
-            revocation: Revocation::Checked {
-                max_age_secs: u64::from(file.revocation_max_age_days) * 86_400,
-            },
+            revocation: Revocation::Checked(list_age(file.revocation_max_age_days)),
             snp: file.snp.unwrap_or(SnpRules::ANY),
             tcb_floors: collect(file.tcb_floors, |form| {
                 let TcbFloorForm {
@@ -134,7 +137,10 @@ impl Trust {
                     from,
                     until,
                 } = form;
-                Entry::new(sha256, &source, &from, &until)
+                // Whoever writes it by hand may copy it from where it is in upper case.
+                let digest = sha256.to_ascii_lowercase().parse();
+                let digest: Digest = digest.map_err(|_| TrustError::Policy(sha256))?;
+                Entry::new(digest, &source, &from, &until)
             })?,
             agents: collect(file.agents, |form| {
                 let AgentForm {
@@ -150,6 +156,12 @@ impl Trust {
             tdx_guests: collect(file.tdx_guests, tdx::guest)?,
         })
     }
+}
+
+fn list_age(days: Option<u32>) -> ListAge {
+    days.map_or(ListAge::UntilReplaced, |days| ListAge::AtMost {
+        secs: u64::from(days) * 86_400,
+    })
 }
 
 impl<T> Entry<T> {
@@ -254,7 +266,9 @@ fn root(form: RootForm) -> Result<Root, TrustError> {
     }
 }
 
+/// Base64, in as many lines as `base64` writes.
 fn decode(name: &'static str, text: &str) -> Result<Vec<u8>, TrustError> {
+    let text: String = text.split_ascii_whitespace().collect();
     BASE64.decode(text).map_err(|_| TrustError::Base64(name))
 }
 
@@ -271,7 +285,13 @@ fn date(date: &toml::value::Datetime) -> Result<Timestamp, TrustError> {
     let (Some(day), Some(time)) = (date.date, date.time) else {
         return Err(wrong());
     };
-    if date.offset != Some(toml::value::Offset::Z) || day.year < 1970 {
+    // `Z` and `+00:00` are the same time (RFC 3339, 4).
+    let utc = match date.offset {
+        Some(toml::value::Offset::Z) => true,
+        Some(toml::value::Offset::Custom { minutes }) => minutes == 0,
+        None => false,
+    };
+    if !utc || day.year < 1970 {
         return Err(wrong());
     }
     let day = Timestamp::from_date(day.year, day.month, day.day);
@@ -283,7 +303,8 @@ fn date(date: &toml::value::Datetime) -> Result<Timestamp, TrustError> {
 #[serde(deny_unknown_fields)]
 struct File {
     version: i64,
-    revocation_max_age_days: u32,
+    /// Left out: a list is good until the vendor's own date.
+    revocation_max_age_days: Option<u32>,
     /// Empty: the vendor's, compiled in.
     #[serde(default)]
     roots: Vec<RootForm>,
@@ -366,7 +387,7 @@ struct GuestForm {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PolicyForm {
-    sha256: Digest,
+    sha256: String,
     source: String,
     from: toml::value::Datetime,
     until: toml::value::Datetime,

@@ -1,7 +1,7 @@
 //! Which trust files are read, and what they make of evidence.
 
 use base64::engine::general_purpose::STANDARD as BASE64;
-use evidence::Accept;
+use evidence::{Accept, ListAge, Revocation};
 
 use super::{Simulated, TdxStatus, Trust, TrustError};
 use crate::{Timestamp, binding::policy_digest};
@@ -32,6 +32,28 @@ fn a_file_of_your_own_stands_before_what_ships_and_keeps_its_roots() {
     assert!(both.accepts_policy(crate::Digest::from_bytes([0xab; 32]), now));
     assert_eq!(both.roots, own.roots);
     assert_eq!(both.revocation, own.revocation);
+}
+
+#[test]
+fn a_list_may_be_as_old_as_its_vendor_says_unless_the_file_says_less() {
+    let revocation = |line: &str| {
+        let text = format!("version = 1\n{line}");
+        Trust::parse(&text, Simulated::Refused).map(|trust| trust.revocation)
+    };
+    let own_date = Revocation::Checked(ListAge::UntilReplaced);
+    assert_eq!(revocation("").unwrap(), own_date);
+    assert_eq!(Trust::built_in().unwrap().revocation, own_date);
+    for days in [0, 30] {
+        let secs = days * 86_400;
+        let limited = revocation(&format!("revocation_max_age_days = {days}")).unwrap();
+        assert_eq!(limited, Revocation::Checked(ListAge::AtMost { secs }));
+    }
+    // A limit that cannot be read is no limit that is off.
+    for wrong in ["-1", "\"\"", "\"any\"", "30.5", "4294967296"] {
+        let read = revocation(&format!("revocation_max_age_days = {wrong}"));
+        assert!(matches!(read, Err(TrustError::Form(_))), "{wrong}");
+    }
+    assert!(revocation("revocation_max_age = 30").is_err());
 }
 
 /// A file with this simulated vendor's root and nothing else.
@@ -104,16 +126,61 @@ fn dates_are_utc() {
     };
     let trust = Trust::parse(&text("2026-09-21T14:13:20Z"), Simulated::Refused).unwrap();
     assert_eq!(trust.policies[0].from, Timestamp::from_secs(1_790_000_000));
+    // The same time, written the other way.
+    let same = Trust::parse(&text("2026-09-21T14:13:20+00:00"), Simulated::Refused).unwrap();
+    assert_eq!(same.policies[0].from, trust.policies[0].from);
     for wrong in [
         "2026-09-21",
         "2026-09-21T14:13:20",
         "2026-09-21T14:13:20+02:00",
+        "2026-09-21T14:13:20-00:01",
         "1",
     ] {
         assert!(
             Trust::parse(&text(wrong), Simulated::Refused).is_err(),
             "{wrong}"
         );
+    }
+}
+
+#[test]
+fn what_is_copied_into_a_file_means_the_same_in_either_case_and_in_several_lines() {
+    let now = Timestamp::from_secs(1_795_000_000);
+    let accepts = |sha256: &str| {
+        let text = format!(
+            "version = 1\n[[policies]]\nsha256 = \"{sha256}\"\nsource = \"test\"\n\
+             from = 2026-01-01T00:00:00Z\nuntil = 2030-01-01T00:00:00Z\n"
+        );
+        let trust = Trust::parse(&text, Simulated::Refused)?;
+        Ok::<_, TrustError>(trust.accepts_policy(policy_digest(), now))
+    };
+    let digest = policy_digest().to_string();
+    assert!(accepts(&digest).unwrap() && accepts(&digest.to_uppercase()).unwrap());
+    assert!(!accepts(&"ab".repeat(32)).unwrap());
+    for wrong in ["", &digest[1..], &format!("{digest}00"), &"zz".repeat(32)] {
+        let refused = accepts(wrong);
+        assert!(matches!(refused, Err(TrustError::Policy(_))), "{wrong}");
+    }
+    let root = evidence::built_in_roots().remove(0);
+    let base64 = |der: &[u8]| base64::Engine::encode(&BASE64, der);
+    let file = |ark: &str| {
+        let text = format!(
+            "version = 1\n[[roots]]\nclass = \"vendor\"\ngeneration = \"milan\"\n\
+             ark = \"\"\"{ark}\"\"\"\nask = \"{}\"\nsource = \"test\"\n",
+            base64(root.ask().der())
+        );
+        Trust::parse(&text, Simulated::Refused)
+    };
+    let ark = base64(root.ark().der());
+    let lines: Vec<&str> = ark
+        .as_bytes()
+        .chunks(76)
+        .map(|line| std::str::from_utf8(line).unwrap())
+        .collect();
+    assert!(file(&lines.join("\n")).is_ok() && file(&lines.join("\r\n")).is_ok());
+    let changed = ark.replacen('A', "B", 1);
+    for wrong in [&changed, &ark[4..], &ark.replacen('A', "-", 1)] {
+        assert!(file(wrong).is_err());
     }
 }
 

@@ -4,7 +4,7 @@
 use crds::{ConfidentialJob, HEARD_ANNOTATION, HEARD_PUBLIC};
 use dvm::feedback::{Feedback, Status};
 use dvm::{Rumor, sign};
-use job::{Announcement, Order, Phase, Record, Timestamp};
+use job::{Announcement, Ended, Ending, Order, Phase, Record, Timestamp};
 use kube::ResourceExt as _;
 
 use crate::context::Context;
@@ -54,19 +54,31 @@ fn feedback(record: &Record, announcement: Announcement) -> Feedback {
     };
     let ending = ended.map_or_else(String::new, |ended| {
         let word = format!("{}/{}", ended.ending.phase(), ended.ending);
-        match ended.message.as_str() {
+        match message(record, ended) {
             "" => word,
             message => format!("{word}: {message}"),
         }
     });
     let text = match announcement {
         Announcement::Starting => "heard; a confidential machine is starting".to_owned(),
+        Announcement::Waiting(what) => format!("heard; {}", what.told()),
         Announcement::Ended => ending,
         Announcement::Destroyed => "destroyed: nothing of the machine is left".to_owned(),
     };
     let status = match announcement {
-        Announcement::Starting => Status::Processing,
+        Announcement::Starting | Announcement::Waiting(_) => Status::Processing,
         Announcement::Ended | Announcement::Destroyed => status,
     };
     Feedback::new(status, text)
+}
+
+/// What the customer reads of an ending. Why nothing started is the cluster's own
+/// (nodes, quotas, registries), so they read the constant for it.
+fn message<'r>(record: &'r Record, ended: &'r Ended) -> &'r str {
+    if ended.ending != Ending::NeverStarted {
+        return &ended.message;
+    }
+    let attempt = record.attempt.as_ref();
+    let waiting = attempt.and_then(|attempt| attempt.waiting.as_ref());
+    waiting.map_or("", |waiting| waiting.wait.what.told())
 }

@@ -1,7 +1,7 @@
 //! The port to Kubernetes: everything the operator writes there about a job.
 
 use crds::{ConfidentialJob, JOB_FINALIZER};
-use job::{Announcement, Manifest, Reason, Record, Timestamp};
+use job::{Announcement, Answer, Manifest, Reason, Record, Timestamp, Tried};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
@@ -9,8 +9,9 @@ use kube::{Api, Resource as _, ResourceExt as _};
 use serde_json::json;
 
 use crate::context::Context;
-use crate::execute::ExecuteError;
+use crate::execute::{Done, ExecuteError};
 use crate::pod::{self, JOB_LABEL};
+use crate::refusal::{answer, wait};
 use crate::status::{self, Who};
 
 type Written = Result<ConfidentialJob, ExecuteError>;
@@ -90,20 +91,45 @@ pub(crate) async fn record_announced(
     record(context, object, &told, who, &[], now).await
 }
 
-/// Creates the pod of a manifest; that it exists is as good.
+/// Creates the pod of a manifest; that it exists is as good. When there is none, that
+/// is remembered for the next round.
 pub(crate) async fn create_pod(
     context: &Context,
     object: &ConfidentialJob,
     manifest: &Manifest,
-) -> Result<(), ExecuteError> {
+    now: Timestamp,
+) -> Result<Done, ExecuteError> {
+    let name = object.name_any();
     let owner = owner(object);
     let pod =
         pod::pod(manifest, &context.settings.runtime_class, owner).map_err(ExecuteError::Pod)?;
-    match pods(context).create(&PostParams::default(), &pod).await {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(error)) if error.code == 409 => Ok(()),
-        Err(error) => Err(ExecuteError::Cluster("create the pod", error)),
-    }
+    let error = match pods(context).create(&PostParams::default(), &pod).await {
+        Ok(_) => None,
+        Err(kube::Error::Api(error)) if error.code == 409 && error.reason == "AlreadyExists" => {
+            None
+        }
+        Err(error) => Some(error),
+    };
+    let before = context.tried(&name).map_or(0, |tried| tried.tries);
+    let tried = error.map(|error| {
+        tracing::debug!(name, %error, "failed to create the pod");
+        Tried {
+            attempt: manifest.deployment().attempt,
+            tries: before.saturating_add(1),
+            at: now,
+            answer: answer(&error),
+            wait: wait(&error),
+        }
+    });
+    let done = match &tried {
+        None => Done::All,
+        Some(Tried {
+            answer: Answer::Refused | Answer::Unclear,
+            ..
+        }) => Done::WithoutPod,
+    };
+    context.note_tried(&name, tried);
+    Ok(done)
 }
 
 /// Deletes exactly this pod of the job; that it is gone is as good.
