@@ -4,10 +4,9 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use collateral::server::DEFAULT;
 
-use crate::collateral::server::DEFAULT;
 use crate::exit::EXIT_CODES;
-use crate::measure;
 
 /// Give data to an algorithm without giving it to its provider: order a job, verify the machine that runs it,
 /// and only then send the data, sealed to that one machine.
@@ -64,7 +63,7 @@ pub(crate) struct Global {
         value_name = "URL",
         global = true,
         env = "CDVM_INTEL_SERVER",
-        default_value = crate::collateral::intel::DEFAULT
+        default_value = collateral::intel::DEFAULT
     )]
     pub(crate) intel_server: String,
     /// Ask no key server; use what is kept (cdvm collateral)
@@ -108,7 +107,7 @@ pub(crate) enum Command {
     /// Cancel an order
     Cancel(Cancel),
     /// Compute what the hardware reports of a guest, for your trust file
-    #[command(after_help = measure::INPUTS)]
+    #[command(after_help = INPUTS)]
     Measure(Measure),
     /// Show, bring and carry away the vendor's certificates and revocation lists
     #[command(after_help = COLLATERAL)]
@@ -117,6 +116,42 @@ pub(crate) enum Command {
         command: CollateralCommand,
     },
 }
+
+/// The end of `cdvm measure --help`.
+pub(crate) const INPUTS: &str = "\
+With --kata all of it is taken from a release of Kata you trust, not from the
+provider's machine:
+
+  cdvm measure --vcpus 2-8 --kata kata-go-static-VERSION-amd64.tar.zst
+
+Older releases are named kata-static-VERSION-amd64.tar.zst or .tar.xz. Append
+what is printed to trust.toml; --explain draws it.
+
+What is measured, and where it is found for Kata (runtime class kata-qemu-snp,
+configuration-qemu-snp.toml):
+
+  firmware      The OVMF image in `firmware`.
+  kernel        The file in `kernel`. QEMU runs with kernel-hashes=on.
+  initrd        None: the root file system is the disk in `image`; the command
+                line has its dm-verity root hash, so it is measured too.
+  command line  All of it, each space, as QEMU gets it behind -append: the
+                runtime's own parameters, the root file system with its verity
+                hash (`kernel_verity_params`), `kernel_params`, and the pod's
+                kernel parameter, which for every job here is
+                  agent.guest_components_rest_api=all
+                Know why each word is there (--kata says it): whoever writes
+                it commands the guest. Where it says nr_cpus=, each count of a
+                range has its own line.
+  vCPUs         QEMU's -smp, which is `resources.vcpus` of an offer. Each count
+                has a measurement of its own.
+  vCPU type     QEMU's -cpu; Kata takes EPYC-v4. The version behind a name
+                changes nothing. For `-cpu host`: FAMILY/MODEL/STEPPING of the
+                provider's processor, as in /proc/cpuinfo.
+  features      SEV_FEATURES: 0x1 unless QEMU or KVM is told to use more, such
+                as 0x20 for debug-swap or 0x200 for secure-tsc.
+
+Not measured: memory size, disks, devices, the guest policy and init data; the
+last two stand in the evidence beside the measurement.";
 
 /// What `cdvm collateral --help` teaches.
 const COLLATERAL: &str = "\

@@ -22,7 +22,7 @@ use crate::context::Context;
 use crate::exit::Problem;
 use crate::files;
 use crate::news::News;
-use crate::tell;
+use crate::news::tell;
 use entries::{Entries, Measured};
 use explanation::explanation;
 use limits::{MAX_FIRMWARE, MAX_INITRD, MAX_KERNEL};
@@ -33,42 +33,6 @@ const MAX_VCPUS: u16 = 512;
 
 /// How long entries are accepted unless `--until` says so: one year.
 const ACCEPTED_SECS: u64 = 365 * 86_400;
-
-/// The end of `cdvm measure --help`.
-pub(crate) const INPUTS: &str = "\
-With --kata all of it is taken from a release of Kata you trust, not from the
-provider's machine:
-
-  cdvm measure --vcpus 2-8 --kata kata-go-static-VERSION-amd64.tar.zst
-
-Older releases are named kata-static-VERSION-amd64.tar.zst or .tar.xz. Append
-what is printed to trust.toml; --explain draws it.
-
-What is measured, and where it is found for Kata (runtime class kata-qemu-snp,
-configuration-qemu-snp.toml):
-
-  firmware      The OVMF image in `firmware`.
-  kernel        The file in `kernel`. QEMU runs with kernel-hashes=on.
-  initrd        None: the root file system is the disk in `image`; the command
-                line has its dm-verity root hash, so it is measured too.
-  command line  All of it, each space, as QEMU gets it behind -append: the
-                runtime's own parameters, the root file system with its verity
-                hash (`kernel_verity_params`), `kernel_params`, and the pod's
-                kernel parameter, which for every job here is
-                  agent.guest_components_rest_api=all
-                Know why each word is there (--kata says it): whoever writes
-                it commands the guest. Where it says nr_cpus=, each count of a
-                range has its own line.
-  vCPUs         QEMU's -smp, which is `resources.vcpus` of an offer. Each count
-                has a measurement of its own.
-  vCPU type     QEMU's -cpu; Kata takes EPYC-v4. The version behind a name
-                changes nothing. For `-cpu host`: FAMILY/MODEL/STEPPING of the
-                provider's processor, as in /proc/cpuinfo.
-  features      SEV_FEATURES: 0x1 unless QEMU or KVM is told to use more, such
-                as 0x20 for debug-swap or 0x200 for secure-tsc.
-
-Not measured: memory size, disks, devices, the guest policy and init data; the
-last two stand in the evidence beside the measurement.";
 
 /// Computes and prints.
 pub(crate) fn measure(context: &Context<'_>, args: &args::Measure) -> Result<()> {

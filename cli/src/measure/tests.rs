@@ -4,7 +4,7 @@ use job::{Simulated, Timestamp, Trust};
 
 use super::entries::{Entries, Measured};
 use super::start::with_count;
-use super::{INPUTS, counts, features};
+use super::{counts, features};
 use crate::args;
 use crate::exit::{Exit, problem_of};
 
@@ -105,12 +105,12 @@ fn dates_are_of_one_form_and_in_order() {
 #[test]
 fn help_names_the_kernel_parameter_the_policy_holds_pods_to() {
     let policy = include_str!("../../../docs/protocol/v1/policy.rego");
-    let parameter = INPUTS
+    let parameter = args::INPUTS
         .lines()
         .find(|line| line.contains("guest_components"));
     let parameter = parameter.unwrap().trim();
     assert!(policy.contains(&format!("value == \"{parameter}\"")));
-    assert!(INPUTS.lines().all(|line| line.chars().count() <= 80));
+    assert!(args::INPUTS.lines().all(|line| line.chars().count() <= 80));
 }
 
 #[test]

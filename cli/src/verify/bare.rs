@@ -2,17 +2,19 @@
 //! evidence must say by the trust file.
 
 use anyhow::{Context as _, Result};
+use collateral::item::Signer;
+use collateral::source::Effort;
+use collateral::supply::Shown;
 use evidence::{Evidence, Reason, RootClass};
 use job::{Digest, NEWER_FIRMWARE, Size, Timestamp, Trust, UNKNOWN_PROCESSOR};
 
 use super::Conclusion;
 use super::binding::{Wanted, bind_runtime_data, unbound};
+use super::bring::judged;
 use super::input::Bare;
 use super::later::conclude;
 use crate::args;
 use crate::clock;
-use crate::collateral::item::Signer;
-use crate::collateral::{Effort, Shown, judged};
 use crate::context::Context;
 use crate::explain::{Subject, Tee};
 use crate::news::News;
