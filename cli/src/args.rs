@@ -4,10 +4,9 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use collateral::server::DEFAULT;
 
-use crate::collateral::server::DEFAULT;
 use crate::exit::EXIT_CODES;
-use crate::measure;
 
 /// Give data to an algorithm without giving it to its provider: order a job, verify the machine that runs it,
 /// and only then send the data, sealed to that one machine.
@@ -64,7 +63,7 @@ pub(crate) struct Global {
         value_name = "URL",
         global = true,
         env = "CDVM_INTEL_SERVER",
-        default_value = crate::collateral::intel::DEFAULT
+        default_value = collateral::intel::DEFAULT
     )]
     pub(crate) intel_server: String,
     /// Ask no key server; use what is kept (cdvm collateral)
@@ -108,7 +107,7 @@ pub(crate) enum Command {
     /// Cancel an order
     Cancel(Cancel),
     /// Compute what the hardware reports of a guest, for your trust file
-    #[command(after_help = measure::INPUTS)]
+    #[command(after_help = INPUTS)]
     Measure(Measure),
     /// Show, bring and carry away the vendor's certificates and revocation lists
     #[command(after_help = COLLATERAL)]
@@ -117,6 +116,42 @@ pub(crate) enum Command {
         command: CollateralCommand,
     },
 }
+
+/// The end of `cdvm measure --help`.
+pub(crate) const INPUTS: &str = "\
+With --kata all of it is taken from a release of Kata you trust, not from the
+provider's machine:
+
+  cdvm measure --vcpus 2-8 --kata kata-go-static-VERSION-amd64.tar.zst
+
+Older releases are named kata-static-VERSION-amd64.tar.zst or .tar.xz. Append
+what is printed to trust.toml; --explain draws it.
+
+What is measured, and where it is found for Kata (runtime class kata-qemu-snp,
+configuration-qemu-snp.toml):
+
+  firmware      The OVMF image in `firmware`.
+  kernel        The file in `kernel`. QEMU runs with kernel-hashes=on.
+  initrd        None: the root file system is the disk in `image`; the command
+                line has its dm-verity root hash, so it is measured too.
+  command line  All of it, each space, as QEMU gets it behind -append: the
+                runtime's own parameters, the root file system with its verity
+                hash (`kernel_verity_params`), `kernel_params`, and the pod's
+                kernel parameter, which for every job here is
+                  agent.guest_components_rest_api=all
+                Know why each word is there (--kata says it): whoever writes
+                it commands the guest. Where it says nr_cpus=, each count of a
+                range has its own line.
+  vCPUs         QEMU's -smp, which is `resources.vcpus` of an offer. Each count
+                has a measurement of its own.
+  vCPU type     QEMU's -cpu; Kata takes EPYC-v4. The version behind a name
+                changes nothing. For `-cpu host`: FAMILY/MODEL/STEPPING of the
+                provider's processor, as in /proc/cpuinfo.
+  features      SEV_FEATURES: 0x1 unless QEMU or KVM is told to use more, such
+                as 0x20 for debug-swap or 0x200 for secure-tsc.
+
+Not measured: memory size, disks, devices, the guest policy and init data; the
+last two stand in the evidence beside the measurement.";
 
 /// What `cdvm collateral --help` teaches.
 const COLLATERAL: &str = "\
@@ -302,14 +337,14 @@ pub(crate) struct Verify {
     /// With --evidence and a quote of TDX: Intel's collateral for its platform, JSON
     #[arg(long, value_name = "FILE", requires = "evidence")]
     pub(crate) collateral: Option<PathBuf>,
-    /// Verify a file as on this day: Unix seconds [default: now]
+    /// Verify a file as at this time, such as 2026-11-20T00:00:00Z, or Unix seconds [default: now]
     #[arg(long, value_name = "TIME", conflicts_with = "job")]
-    pub(crate) at: Option<u64>,
+    pub(crate) at: Option<String>,
     /// Say in words what the evidence proves, and what it does not
     #[arg(long)]
     pub(crate) explain: bool,
     /// Show what the checks mean together, instead of each with what was expected and seen
-    #[arg(long, conflicts_with = "evidence")]
+    #[arg(long)]
     pub(crate) summary: bool,
     #[command(flatten)]
     pub(crate) patience: Patience,
@@ -369,17 +404,18 @@ pub(crate) struct Cancel {
 
 /// What a guest starts with.
 #[derive(ClapArgs)]
+#[command(group = clap::ArgGroup::new("entries").args(["trust_entries", "kata"]).multiple(true))]
 pub(crate) struct Measure {
     /// OVMF image (QEMU's -bios)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) firmware: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "kata")]
+    pub(crate) firmware: Option<PathBuf>,
     /// Kernel (QEMU's -kernel, with kernel-hashes=on)
     #[arg(long, value_name = "FILE")]
     pub(crate) kernel: Option<PathBuf>,
     /// Initrd (QEMU's -initrd)
     #[arg(long, value_name = "FILE", requires = "kernel")]
     pub(crate) initrd: Option<PathBuf>,
-    /// Kernel command line (QEMU's -append); every space counts
+    /// Kernel command line (QEMU's -append); every space counts. With a range of counts, each has its own nr_cpus=
     #[arg(
         long,
         value_name = "TEXT",
@@ -389,6 +425,12 @@ pub(crate) struct Measure {
         allow_hyphen_values = true
     )]
     pub(crate) append: String,
+    /// Take firmware, kernel, root file system and command line from a release of Kata instead: its archive, or the
+    /// folder it was unpacked to. Prints [[guests]] tables, each word of the line with where it comes from
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["firmware", "kernel", "initrd", "append", "vcpu_type"])]
+    pub(crate) kata: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) of_kata: OfKata,
     /// How many vCPUs it starts with: one count or a range, each is measured
     #[arg(long, value_name = "N|N-M")]
     pub(crate) vcpus: String,
@@ -408,6 +450,32 @@ pub(crate) struct Measure {
     pub(crate) entry: Entry,
 }
 
+impl Measure {
+    /// Whether it prints what is no news.
+    pub(crate) const fn prints_text(&self) -> bool {
+        self.trust_entries || self.of_kata.explain
+    }
+}
+
+/// Which guest of a release of Kata.
+#[derive(ClapArgs)]
+pub(crate) struct OfKata {
+    /// With --kata: the runtime class
+    #[arg(
+        long,
+        value_name = "CLASS",
+        requires = "kata",
+        default_value = "kata-qemu-snp"
+    )]
+    pub(crate) class: String,
+    /// With --kata: compose as this release does, whatever the release says it is
+    #[arg(long, value_name = "VERSION", requires = "kata")]
+    pub(crate) force_kata_rule: Option<String>,
+    /// With --kata: draw what the guests start with and why, instead of tables
+    #[arg(long, requires = "kata", conflicts_with = "trust_entries")]
+    pub(crate) explain: bool,
+}
+
 /// Virtual machine monitors whose order of pages we know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Vmm {
@@ -418,22 +486,17 @@ pub(crate) enum Vmm {
 /// What a trust file says of a guest beside its measurement.
 #[derive(ClapArgs)]
 pub(crate) struct Entry {
-    /// Name of the guest in trust.toml
-    #[arg(
-        long,
-        value_name = "TEXT",
-        requires = "trust_entries",
-        default_value = "guest"
-    )]
-    pub(crate) name: String,
+    /// Name of the guest in trust.toml [default: guest; with --kata: version and class]
+    #[arg(long, value_name = "TEXT", requires = "entries")]
+    pub(crate) name: Option<String>,
     /// Where its files come from; what was measured is added
-    #[arg(long, value_name = "TEXT", requires = "trust_entries")]
+    #[arg(long, value_name = "TEXT", requires = "entries")]
     pub(crate) source: Option<String>,
     /// Accept it from this time on, such as 2026-11-20T00:00:00Z [default: now]
-    #[arg(long, value_name = "TIME", requires = "trust_entries")]
+    #[arg(long, value_name = "TIME", requires = "entries")]
     pub(crate) from: Option<String>,
     /// Accept it up to this time [default: in 365 days]
-    #[arg(long, value_name = "TIME", requires = "trust_entries")]
+    #[arg(long, value_name = "TIME", requires = "entries")]
     pub(crate) until: Option<String>,
 }
 

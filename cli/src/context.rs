@@ -4,9 +4,12 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-use crate::collateral::Collateral;
+use collateral::fetch::Fetcher;
+use collateral::source::{Effort, Source};
+use job::Timestamp;
+
+use crate::news::tell::Teller;
 use crate::settings::Settings;
-use crate::tell::Teller;
 
 /// What every command is given.
 pub(crate) struct Context<'t> {
@@ -15,7 +18,7 @@ pub(crate) struct Context<'t> {
     /// Tells what happens.
     pub(crate) teller: &'t Teller,
     /// What evidence may not bring.
-    pub(crate) collateral: Collateral,
+    pub(crate) collateral: Source,
     job: RefCell<Option<PathBuf>>,
 }
 
@@ -24,10 +27,20 @@ impl<'t> Context<'t> {
     pub(crate) fn new(settings: Settings, teller: &'t Teller) -> Self {
         let dir = settings.state().ok().map(|state| state.join("collateral"));
         Self {
-            collateral: Collateral::new(dir.as_deref(), settings.reach.clone()),
+            collateral: Source::new(dir.as_deref(), settings.reach.clone()),
             settings,
             teller,
             job: RefCell::new(None),
+        }
+    }
+
+    /// Brings collateral as of `now`.
+    pub(crate) const fn fetcher(&self, effort: Effort, now: Timestamp) -> Fetcher<'_, Teller> {
+        Fetcher {
+            listener: self.teller,
+            source: &self.collateral,
+            effort,
+            now,
         }
     }
 

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use collateral::files::FileError;
+
 /// The exit codes; `--help` prints them from here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -78,8 +80,8 @@ impl Problem {
 
     /// A file that is not what it should be: nothing is known about any machine.
     pub(crate) fn unreadable(path: &std::path::Path, error: &anyhow::Error) -> Self {
-        let what = match error.downcast_ref::<Self>() {
-            Some(problem) => problem.what.clone(),
+        let what = match Self::in_error(error) {
+            Some(problem) => problem.what,
             None => format!("{error:#}"),
         };
         let what = format!("{}: {what}", path.display());
@@ -90,6 +92,19 @@ impl Problem {
             meaning,
             "give the file as it was written",
         )
+    }
+
+    /// The problem an error is: ours, or a file that is not what was asked for.
+    fn in_error(error: &anyhow::Error) -> Option<Self> {
+        let of_file = |file: &FileError| {
+            let next = match file {
+                FileError::TooLong(..) => "give another file".to_owned(),
+                FileError::Open(path, _) => format!("chmod 600 {path}"),
+            };
+            Self::usage(file.to_string(), next)
+        };
+        let problem = error.downcast_ref::<Self>().cloned();
+        problem.or_else(|| error.downcast_ref::<FileError>().map(of_file))
     }
 
     /// Wrong usage: what is wrong, and what to write instead.
@@ -108,15 +123,14 @@ impl std::error::Error for Problem {}
 
 /// The problem an error is, or becomes: something that failed here.
 pub(crate) fn problem_of(error: &anyhow::Error) -> Problem {
-    match error.downcast_ref::<Problem>() {
-        Some(problem) => problem.clone(),
-        None => Problem::new(
+    Problem::in_error(error).unwrap_or_else(|| {
+        Problem::new(
             Exit::Failed,
             format!("{error:#}"),
             "",
             "try again, or see what happened with --debug",
-        ),
-    }
+        )
+    })
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@
 mod amd;
 mod intel;
 
-use crate::collateral::item::Signer;
 use crate::verdict::{Finding, Mark, Verdict};
+use collateral::item::Signer;
 
 /// Whose evidence it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,22 +3,11 @@
 
 use std::path::Path;
 
-use job::{Accepted, Attestation, Offer, Order, Timestamp, Trust, accept};
+use job::{Accepted, Attestation, Timestamp, Trust, accept};
 
 use crate::exit::{Exit, Problem};
-use crate::state::Stage;
+use crate::state::{Ordered, Stage};
 use crate::verdict::{Finding, Mark, Verdict};
-
-/// What a machine is held against.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ordered<'o> {
-    /// What the customer signed.
-    pub(crate) order: &'o Order,
-    /// The offer it names.
-    pub(crate) offer: &'o Offer,
-    /// When the provider says to have signed that.
-    pub(crate) offered_at: Timestamp,
-}
 
 /// The verdict about a machine, as a value; [`Accepted`] comes with it or not.
 pub(crate) fn judge(

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::exit::Problem;
 use crate::files;
 use crate::news::News;
-use crate::tell;
+use crate::news::tell;
 
 /// A secret key and a line feed are 64 bytes; more is another file.
 const MAX_KEY_FILE: u64 = 256;

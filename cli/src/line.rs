@@ -21,7 +21,6 @@ use crate::judge::not_sent;
 use crate::news::News;
 use crate::state::commitment::Committed;
 use crate::state::{Kept, Route, Stage, stage};
-use crate::verify::another_machine;
 use heard::Heard;
 use known::Known;
 
@@ -253,7 +252,7 @@ impl Line {
     fn late(&self) -> Problem {
         let stage = stage(&self.kept.dir);
         if self.known.another {
-            return another_machine(not_sent(stage));
+            return ending::another_machine(not_sent(stage));
         }
         let what = match (stage, self.known.provider_spoke) {
             (Stage::Ordered, false) => "the provider said nothing in time",

@@ -4,17 +4,16 @@
 //! [`run`](mod@run) is the story; each of its steps is a file. What decides is
 //! pure and elsewhere (`job::accept`); what is sealed to a machine is sealed in
 //! `state/commitment.rs` and nowhere else. Effects: `line.rs` talks to relays,
-//! `state.rs` and `files.rs` to the disk, `tell.rs` to people.
+//! `state.rs` to the disk, `news/tell.rs` to people.
 
 mod args;
 mod cancel;
 mod clock;
-mod collateral;
 mod collect;
 mod context;
+mod date;
 mod exit;
 mod explain;
-mod files;
 mod judge;
 mod keys;
 mod line;
@@ -27,7 +26,7 @@ mod run;
 mod send;
 mod settings;
 mod state;
-mod tell;
+mod stock;
 mod text;
 mod verdict;
 mod verify;
@@ -38,6 +37,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
+// As if they were here: every file that is kept goes through them.
+use collateral::files;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -45,9 +46,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use args::{Args, Command};
 use context::Context;
 use exit::{Exit, Problem, problem_of};
+use news::tell::Teller;
 use news::{News, people};
 use settings::Settings;
-use tell::Teller;
 
 fn main() -> ExitCode {
     relay::install_crypto_provider();
@@ -100,7 +101,7 @@ async fn dispatch(context: &Context<'_>, command: Command) -> Result<()> {
         Command::Watch(args) => watch::watch(context, args).await,
         Command::Result(args) => collect::step(context, args).await,
         Command::Cancel(args) => cancel::cancel(context, args).await,
-        Command::Collateral { command } => collateral::command::collateral(context, command).await,
+        Command::Collateral { command } => stock::collateral(context, command).await,
         Command::Measure(args) => measure::measure(context, &args),
     }
 }
@@ -157,7 +158,7 @@ fn stdout_is_taken(command: &Command) -> bool {
         Command::Run(args::Run { target, .. })
         | Command::Result(args::ResultArgs { target, .. }) => target.output == Path::new("-"),
         Command::Request(request) => request.yaml,
-        Command::Measure(measure) => measure.trust_entries,
+        Command::Measure(measure) => measure.prints_text(),
         Command::Key { .. }
         | Command::Offers(_)
         | Command::Verify(_)

@@ -1,8 +1,10 @@
 //! What happens during a command, as values. People and programs are told the
-//! same: `news/people.rs` and `news/json.rs` write it, `tell.rs` prints it.
+//! same: `news/people.rs` and `news/json.rs` write it, `news/tell.rs` prints it. Who
+//! tells needs these values and a `Teller`, and knows nothing of how it is written.
 
 pub(crate) mod json;
 pub(crate) mod people;
+pub(crate) mod tell;
 
 use core::num::NonZeroU16;
 use std::path::PathBuf;
@@ -10,13 +12,13 @@ use std::path::PathBuf;
 use dvm::feedback::Status;
 use job::{Digest, JobId, Offer, PublicKey, Timestamp};
 
-#[cfg(feature = "tdx")]
-use crate::collateral::From;
-use crate::collateral::item::Item;
-use crate::collateral::{Missing, Used};
 use crate::exit::Problem;
 use crate::explain::Explanation;
 use crate::verdict::{Mark, Verdict};
+use collateral::item::Item;
+#[cfg(feature = "tdx")]
+use collateral::told::From;
+use collateral::told::{Missing, Used};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]

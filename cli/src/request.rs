@@ -10,10 +10,10 @@ use crate::context::Context;
 use crate::exit::Problem;
 use crate::line::{Line, ending};
 use crate::material::{Material, check_params, public_params};
-use crate::news::News;
+use crate::news::{News, tell};
 use crate::offers::{self, Found};
 use crate::state::{Kept, Route, Signer, Stage};
-use crate::{args, clock, keys, tell};
+use crate::{args, clock, keys};
 
 /// `cdvm request`.
 pub(crate) async fn request(context: &Context<'_>, args: args::Request) -> Result<()> {

@@ -4,12 +4,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use collateral::server::{Address, AddressError, Servers};
+use collateral::source::Reach;
 use job::{Simulated, Trust};
 use relay::Plain;
 
 use crate::args::Global;
-use crate::collateral::Reach;
-use crate::collateral::server::{Address, Servers};
 use crate::exit::{Exit, Problem};
 use crate::files;
 
@@ -57,9 +57,9 @@ impl Settings {
             Plain::Refused
         };
         let servers = Servers {
-            amd: Address::new("--key-server", &key_server, plain)?,
+            amd: server("--key-server", &key_server, plain)?,
             #[cfg(feature = "tdx")]
-            intel: Address::new("--intel-server", &intel_server, plain)?,
+            intel: server("--intel-server", &intel_server, plain)?,
         };
         let mut relays: Vec<String> = Vec::new();
         for url in typed {
@@ -147,6 +147,20 @@ impl Settings {
             .into()
         })
     }
+}
+
+/// Takes what was typed for an option.
+fn server(option: &str, typed: &str, plain: Plain) -> Result<Address, Problem> {
+    Address::new(typed, plain).map_err(|error| {
+        let how = match error {
+            AddressError::NoUrl | AddressError::NotBare => "",
+            AddressError::NotEncrypted => {
+                ": use https://, or, for development, --allow-plain-relays"
+            }
+        };
+        let next = format!("name one as {option} https://HOST");
+        Problem::usage(format!("the server {typed:?} {error}{how}"), next)
+    })
 }
 
 fn config_dir() -> Option<PathBuf> {

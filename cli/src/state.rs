@@ -13,7 +13,6 @@ use job::{Digest, Event, Offer, Order, Subject, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Problem;
-use crate::judge::Ordered;
 use crate::{files, keys};
 
 /// Longest order or offer file: an event of the protocol.
@@ -33,6 +32,17 @@ pub(crate) struct Kept {
     pub(crate) keys: Keys,
     /// How the order travels.
     pub(crate) route: Route,
+}
+
+/// What a machine is held against.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ordered<'o> {
+    /// What the customer signed.
+    pub(crate) order: &'o Order,
+    /// The offer it names.
+    pub(crate) offer: &'o Offer,
+    /// When the provider says to have signed that.
+    pub(crate) offered_at: Timestamp,
 }
 
 /// How an order reaches its provider.

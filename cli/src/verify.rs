@@ -3,6 +3,7 @@
 
 mod bare;
 mod binding;
+mod bring;
 pub(crate) mod input;
 mod later;
 // Intel's verification, or what this build says instead.
@@ -13,23 +14,26 @@ mod tdx;
 pub(crate) use tdx::without_tdx;
 
 use anyhow::{Context as _, Result};
+use collateral::item::Signer;
+use collateral::source::Effort;
+use collateral::supply::Shown;
 use job::{Accepted, Attestation, Timestamp, Trust};
 
 use crate::args;
 use crate::clock;
-use crate::collateral::item::Signer;
-use crate::collateral::{Effort, Shown, judged};
 use crate::context::Context;
-use crate::exit::{Exit, Problem};
+use crate::date;
+use crate::exit::Problem;
 use crate::explain::{Outcome, Subject, explain};
-use crate::judge::{self, Ordered, judge, not_sent};
+use crate::judge::{self, judge, not_sent};
 use crate::line::known::Known;
 use crate::line::{Line, ending};
 use crate::news::News;
 use crate::state::commitment::{Commitment, Committed};
 use crate::state::records::Evidence;
-use crate::state::{Kept, Route, Stage, stage};
+use crate::state::{Kept, Ordered, Route, Stage, stage};
 use crate::verdict::{Mark, Verdict};
+use bring::judged;
 use input::Alone;
 
 /// `cdvm verify`: a job's machine, or what a file holds.
@@ -69,7 +73,8 @@ async fn what_is_named(
         patience,
         summary: _,
     } = args;
-    let at = at.map(Timestamp::from_secs);
+    let at = at.as_deref().map(|text| date::utc_or_seconds("--at", text));
+    let at = at.transpose()?;
     let papers = order.as_deref().zip(offer.as_deref());
     let alone = evidence.as_deref().map(input::alone).transpose()?;
     let alone = evidence.as_deref().zip(alone);
@@ -268,7 +273,7 @@ async fn decide(
             let first = first.key();
             context.teller.tell(&News::AnotherMachine { key, first });
             Decision {
-                machine: Err(another_machine(meaning)),
+                machine: Err(ending::another_machine(meaning)),
                 outcome: Outcome::Refused(subject, mark),
             }
         }
@@ -336,11 +341,4 @@ pub(crate) async fn show_others(
         }
     }
     Ok(())
-}
-
-/// What it is when a second machine answers and the first one does not.
-pub(crate) fn another_machine(meaning: &str) -> Problem {
-    let what = "another machine answers for this order; one job has one machine";
-    let next = "if the first one is gone, order again";
-    Problem::new(Exit::Refused, what, meaning, next)
 }

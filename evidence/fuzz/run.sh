@@ -20,9 +20,12 @@ RUSTFLAGS="--cfg fuzzing $coverage -Ccodegen-units=1 -Cdebug-assertions" \
     cargo build --quiet --locked --release --target "$host" --target-dir "$target" \
     -p evidence-fuzz --bins
 
+# Inputs are packed: what is found is not written over what is kept.
+evidence/fuzz/corpus.sh unpack "$target/corpus"
+
 for name in report json certificate revocation chain tdx-quote tdx-collateral firmware; do
     found=$target/found/$name
-    corpus=evidence/fuzz/corpus/$name
+    corpus=$target/corpus/$name
     mkdir -p "$found" "$target/findings"
     echo "== $name, $seconds s"
     program=$target/$host/release/$name
@@ -50,3 +53,6 @@ for name in report json certificate revocation chain tdx-quote tdx-collateral fi
             xargs -r cp -t "$corpus"
     fi
 done
+if [[ $keep == --keep ]]; then
+    evidence/fuzz/corpus.sh pack "$target/corpus"
+fi

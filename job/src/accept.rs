@@ -7,7 +7,9 @@ use core::fmt::Display;
 use evidence::{Check, Evidence, RootClass, Timestamp, Verified, verify};
 
 use crate::order::Subject;
-use crate::{Attestation, Manifest, Offer, Order, PublicKey, Terms, Trust, init_data, report_data};
+use crate::{
+    Attestation, Manifest, Offer, Order, PublicKey, Size, Terms, Trust, init_data, report_data,
+};
 
 /// A machine that is exactly what was ordered.
 #[derive(Clone, Debug)]
@@ -104,11 +106,12 @@ pub fn accept(
         report: attestation.report.clone(),
         certificate: attestation.certificate.clone(),
     };
+    let size = Size::Exactly(manifest.terms().resources.vcpus);
     match verify(&evidence, &expected, now) {
         Ok(verified) => {
             let mut checks = ledger.0;
             checks.extend_from_slice(verified.checks());
-            name_guest(&mut checks, trust, &verified);
+            trust.name_guest(&mut checks, size, now);
             Ok(Accepted {
                 key: attestation.author,
                 manifest,
@@ -120,6 +123,7 @@ pub fn accept(
             let mut checks = ledger.0;
             let (meaning, advice) = explain(rejection.checks.last());
             checks.extend(rejection.checks);
+            trust.name_guest(&mut checks, size, now);
             Err(Refusal {
                 checks,
                 meaning,
@@ -223,15 +227,6 @@ fn require_deployment(
         None => return Err(ledger.refuse("agent", wanted, &deployment.agent, AGENT)),
     }
     Ok(())
-}
-
-/// The measurement's check says which release it is.
-fn name_guest(checks: &mut [Check], trust: &Trust, verified: &Verified) {
-    let name = trust.guest_name(&verified.claims().measurement);
-    let check = checks.iter_mut().find(|check| check.name == "guest image");
-    if let (Some(name), Some(check)) = (name, check) {
-        check.seen = format!("{name} ({})", check.seen).into();
-    }
 }
 
 /// The first top-level field in which two terms differ.

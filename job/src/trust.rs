@@ -3,18 +3,23 @@
 //! is absent, and what is absent is refused.
 
 mod file;
+mod guests;
 mod mitigations;
+mod size;
 mod snp;
 mod tdx;
 #[cfg(test)]
 mod tests;
 
 use evidence::{
-    Accept, Expected, Flag, Generation, Revocation, RevocationList, Root, RootClass, TcbFloor,
+    Accept, Check, Expected, Flag, Generation, Revocation, RevocationList, Root, RootClass,
+    TcbFloor,
 };
 
 use crate::{Digest, ImageRef, Manifest, ReportData, Timestamp};
 pub use file::TrustError;
+use guests::Known;
+pub use size::Size;
 use snp::SnpRules;
 pub use tdx::{TdxGuest, TdxRules, TdxStatus};
 
@@ -26,15 +31,6 @@ pub enum Simulated {
     /// Accepted, and called "simulated" wherever it shows. Only behind
     /// `--accept-simulated-evidence-nothing-is-confidential`.
     Accepted,
-}
-
-/// Which guests of a trust file count: its measurements go by number of vCPUs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Size {
-    /// Those with so many.
-    Exactly(u32),
-    /// All of them. A decision, made by name.
-    Any,
 }
 
 /// What a verifier takes for true.
@@ -242,11 +238,17 @@ impl Trust {
         }
     }
 
-    /// Name of the guest release with this measurement, for people.
-    pub fn guest_name(&self, measurement: &[u8; 48]) -> Option<&str> {
-        let mut guests = self.guests.iter().map(|entry| &entry.value);
-        let guest = guests.find(|guest| guest.measurement == *measurement)?;
-        Some(&guest.name)
+    /// Says in the check of the guest image, for people, which release it is; where
+    /// it is none that counts at `now`, which entries come nearest.
+    pub fn name_guest(&self, checks: &mut [Check], size: Size, now: Timestamp) {
+        let known = self.guests.iter().map(|entry| Known {
+            name: &entry.value.name,
+            vcpus: entry.value.vcpus,
+            measurement: entry.value.measurement,
+            from: entry.from,
+            until: entry.until,
+        });
+        guests::explain(checks, known.collect(), size, now);
     }
 
     /// What a quote of TDX is held against at `now`; without it, it is refused.

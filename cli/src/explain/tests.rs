@@ -1,8 +1,8 @@
 //! What is said, by outcome, subject and key.
 
 use super::{Explanation, Outcome, Subject, Tee, explain};
-use crate::collateral::item::Signer::{Vcek, Vlek};
 use crate::verdict::{Mark, tests as verdicts};
+use collateral::item::Signer::{Vcek, Vlek};
 
 const TD: Subject = alone(Tee::Tdx, true, false);
 

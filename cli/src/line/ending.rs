@@ -125,6 +125,13 @@ pub(crate) fn where_it_stands(stage: Stage, job: JobId) -> (&'static str, String
     }
 }
 
+/// What it is when a second machine answers and the first one does not.
+pub(crate) fn another_machine(meaning: &str) -> Problem {
+    let what = "another machine answers for this order; one job has one machine";
+    let next = "if the first one is gone, order again";
+    Problem::new(Exit::Refused, what, meaning, next)
+}
+
 #[cfg(test)]
 mod tests {
     use job::{Ending, Phase};

@@ -4,10 +4,10 @@
 use serde_json::{Value, json};
 
 use super::{News, Offered};
-use crate::collateral::item::{Item, Signer};
-use crate::collateral::{From, Missing, Used};
 use crate::explain::Explanation;
 use crate::verdict::{Finding, Verdict};
+use collateral::item::{Item, Signer};
+use collateral::told::{From, Missing, Used};
 
 /// The objects for one piece of news.
 pub(crate) fn objects(news: &News) -> Vec<Value> {

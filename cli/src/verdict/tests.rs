@@ -4,7 +4,6 @@ use job::{Check, PublicKey, Simulated, Trust};
 use simvendor::{Fields, Generation, Vendor};
 
 use super::{Finding, Mark, Verdict, in_full, summary};
-use crate::collateral::tests::{by_chip, trust};
 
 /// A verdict as `job::accept` gives it; made up, and so is every value.
 pub(crate) fn accepted(mark: Mark) -> Verdict {
@@ -164,9 +163,9 @@ fn a_refusal_is_marked_by_the_root_it_was_held_against() {
     let chip = chip.unwrap();
     let milan = Fields::new(&chip).sign(&chip).unwrap();
     // Genoa's root is simulated.
-    let (genoa, simulated) = (by_chip().report, trust(None));
+    let (genoa, simulated) = genoa();
     let built_in = Trust::built_in().unwrap();
-    let mixed = mixed();
+    let mixed = mixed(&simulated);
     let processor = [Check::new("processor", "one", "one")];
     let before = [Check::new("report version", "3", "2")];
     for (report, checks, trust, mark) in [
@@ -186,25 +185,42 @@ fn a_refusal_is_marked_by_the_root_it_was_held_against() {
 }
 
 /// A trust file with the vendor's root of Milan, and a simulated one of Genoa.
-fn mixed() -> Trust {
-    use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+fn mixed(simulated: &Trust) -> Trust {
     let vendors = Trust::built_in().unwrap();
     let milan = vendors.root(evidence::Generation::Milan).unwrap();
-    let simulated = trust(None);
     let genoa = simulated.root(evidence::Generation::Genoa).unwrap();
-    let entry = |class: &str, generation: &str, root: &evidence::Root| {
-        let (ark, ask) = (root.ark().der(), root.ask().der());
-        format!(
-            "[[roots]]\nclass = \"{class}\"\ngeneration = \"{generation}\"\nark = \"{}\"\n\
-             ask = \"{}\"\nsource = \"test\"\n",
-            BASE64.encode(ark),
-            BASE64.encode(ask)
-        )
-    };
-    let text = format!(
-        "version = 1\nrevocation_max_age_days = 30\n{}{}",
-        entry("vendor", "milan", milan),
-        entry("simulated", "genoa", genoa)
-    );
+    let own = |root: &evidence::Root| (root.ark().der().to_vec(), root.ask().der().to_vec());
+    trust(&[
+        ("vendor", "milan", own(milan)),
+        ("simulated", "genoa", own(genoa)),
+    ])
+}
+
+/// A report of a simulated processor, and a trust file with its root alone.
+fn genoa() -> (Vec<u8>, Trust) {
+    let (genoa, now) = (Generation::Genoa, 1_795_000_000);
+    let vendor = Vendor::generate(genoa, now).unwrap();
+    let chip = vendor.chip(&simvendor::ChipSpec::new(genoa, now)).unwrap();
+    let own = (vendor.ark().to_vec(), vendor.ask().to_vec());
+    (
+        Fields::new(&chip).sign(&chip).unwrap(),
+        trust(&[("simulated", "genoa", own)]),
+    )
+}
+
+/// ARK and ASK.
+type Own = (Vec<u8>, Vec<u8>);
+
+/// A trust file with these roots: class, generation, ARK and ASK.
+fn trust(roots: &[(&str, &str, Own)]) -> Trust {
+    use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+    let mut text = "version = 1\nrevocation_max_age_days = 30\n".to_owned();
+    for (class, generation, (ark, ask)) in roots {
+        let (ark, ask) = (BASE64.encode(ark), BASE64.encode(ask));
+        text = format!(
+            "{text}[[roots]]\nclass = \"{class}\"\ngeneration = \"{generation}\"\n\
+             ark = \"{ark}\"\nask = \"{ask}\"\nsource = \"test\"\n"
+        );
+    }
     Trust::parse(&text, Simulated::Accepted).unwrap()
 }

@@ -2,17 +2,19 @@
 //! evidence must say by the trust file.
 
 use anyhow::{Context as _, Result};
+use collateral::item::Signer;
+use collateral::source::Effort;
+use collateral::supply::Shown;
 use evidence::{Evidence, Reason, RootClass};
 use job::{Digest, NEWER_FIRMWARE, Size, Timestamp, Trust, UNKNOWN_PROCESSOR};
 
 use super::Conclusion;
 use super::binding::{Wanted, bind_runtime_data, unbound};
+use super::bring::judged;
 use super::input::Bare;
 use super::later::conclude;
 use crate::args;
 use crate::clock;
-use crate::collateral::item::Signer;
-use crate::collateral::{Effort, Shown, judged};
 use crate::context::Context;
 use crate::explain::{Subject, Tee};
 use crate::news::News;
@@ -102,11 +104,7 @@ fn judge(
     match evidence::verify(&evidence, &expected, now) {
         Ok(verified) => {
             let mut checks = verified.checks().to_vec();
-            let measurement = verified.claims().measurement;
-            let guest = checks.iter_mut().find(|check| check.name == "guest image");
-            if let (Some(name), Some(check)) = (trust.guest_name(&measurement), guest) {
-                check.seen = format!("{name} ({})", check.seen).into();
-            }
+            trust.name_guest(&mut checks, size, now);
             Verdict {
                 key: None,
                 mark: Mark::of(verified.claims().class == RootClass::Simulated),
@@ -114,12 +112,15 @@ fn judge(
                 finding: Finding::Accepted,
             }
         }
-        Err(rejection) => Verdict {
-            key: None,
-            mark: Mark::of_refused(report, &rejection.checks, trust),
-            finding: finding(rejection.reason),
-            checks: rejection.checks,
-        },
+        Err(mut rejection) => {
+            trust.name_guest(&mut rejection.checks, size, now);
+            Verdict {
+                key: None,
+                mark: Mark::of_refused(report, &rejection.checks, trust),
+                finding: finding(rejection.reason),
+                checks: rejection.checks,
+            }
+        }
     }
 }
 

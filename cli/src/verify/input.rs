@@ -8,6 +8,8 @@ mod form;
 mod hcl;
 mod json;
 mod named;
+mod parts;
+mod raw;
 #[cfg(test)]
 mod tests;
 

@@ -4,18 +4,18 @@
 use std::path::Path;
 
 use anyhow::Result;
+use collateral::source::Effort;
 use job::{Attestation, Timestamp, Trust};
 
 use super::input::{self, Author, readable};
 use super::{Conclusion, examine, signer};
 use crate::clock;
-use crate::collateral::Effort;
 use crate::context::Context;
 use crate::explain::{Outcome, Subject};
-use crate::judge::{self, Ordered, not_sent};
+use crate::judge::{self, not_sent};
 use crate::news::News;
 use crate::state::records::Evidence;
-use crate::state::{Kept, read_offer, read_order, stage};
+use crate::state::{Kept, Ordered, read_offer, read_order, stage};
 use crate::verdict::Verdict;
 use crate::{exit::Problem, keys};
 

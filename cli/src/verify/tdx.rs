@@ -3,10 +3,14 @@
 //! no simulated one takes its place.
 
 mod expected;
+mod given;
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use collateral::quote;
+use collateral::source::Effort;
+use collateral::told::Missing;
 use evidence::RootClass;
 use evidence::tdx::{self, ConfigId, Evidence, Quote, Reason, Rejection, Root, Verified};
 use job::{Check, TdxRules, Timestamp, Trust};
@@ -17,7 +21,6 @@ use super::input::{NotRead, Quoted};
 use super::later::conclude;
 use crate::args;
 use crate::clock;
-use crate::collateral::{Missing, quote};
 use crate::context::Context;
 use crate::exit::Problem;
 use crate::explain::{Subject, Tee};
@@ -99,7 +102,7 @@ async fn collateral(
     now: Timestamp,
 ) -> Result<Result<tdx::Collateral, Missing>> {
     if let Some(path) = given {
-        return quote::given(context, path, now).map(Ok);
+        return given::given(context, path, now).map(Ok);
     }
     let Some(platform) = quote.platform() else {
         return Ok(Err(Missing {
@@ -109,7 +112,13 @@ async fn collateral(
         }));
     };
     let max_age = rules.collateral_max_age_secs;
-    Ok(quote::collateral(context, trust, platform, max_age, now).await)
+    Ok(quote::brought(
+        context.fetcher(Effort::Fetch, now),
+        trust,
+        platform,
+        max_age,
+    )
+    .await)
 }
 
 /// What a quote is bound to.

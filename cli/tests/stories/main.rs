@@ -14,6 +14,7 @@ mod happy;
     dead_code,
     reason = "most outages are used by the tests beside the code"
 )]
+#[path = "../../../collateral/tests/stand_in/key_server.rs"]
 mod key_server;
 mod newer;
 #[cfg(not(feature = "tdx"))]

@@ -1,4 +1,5 @@
-//! Writes seeds into the folders of `corpus/`: real certificates and reports as
+//! Writes seeds into a folder of each target below the one that is named, for
+//! `corpus.sh pack`: real certificates and reports as
 //! they are, the rest by the simulated vendor.
 
 use std::fs;
@@ -9,7 +10,10 @@ use simvendor::{Chip, ChipSpec, Fields, Generation, Vendor};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let now = 1_795_000_000;
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let corpus = std::env::args()
+        .nth(1)
+        .ok_or("name the folder to write to")?;
+    let corpus = Path::new(&corpus);
     let put = |target: &str, name: &str, bytes: &[u8]| {
         let folder = corpus.join(target);
         fs::create_dir_all(&folder)?;

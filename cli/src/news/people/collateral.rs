@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::{Row, counted};
-use crate::collateral::{From, Missing, Used, days_old};
 use crate::explain::Explanation;
 use crate::text::size;
+use collateral::told::{From, Missing, Used, days_old};
 
 /// Width of a paragraph: with its mark it fits 80 columns.
 const WIDTH: usize = 74;
@@ -119,10 +119,10 @@ mod tests {
     use job::Timestamp;
 
     use super::{explained, missing, unbound, used};
-    use crate::collateral::item::{Item, Signer};
-    use crate::collateral::{From, Missing, Used};
     use crate::explain::{Outcome, Subject, Tee, explain};
     use crate::news::people::Row;
+    use collateral::item::{Item, Signer};
+    use collateral::told::{From, Missing, Used};
 
     #[test]
     fn collateral_says_what_it_is_how_old_and_where_from() {

@@ -7,7 +7,8 @@ use evidence::{Evidence, REPORT_LEN};
 use job::Digest;
 
 use super::named::NotRead;
-use super::{Alone, Beside, form};
+use super::parts::report;
+use super::{Alone, Beside};
 
 /// Its first bytes.
 const MAGIC: &[u8] = b"HCLA";
@@ -105,7 +106,7 @@ pub(super) fn with_certificate(hcl: &Hcl<'_>, certificate: Vec<u8>) -> Result<Al
                 report: hcl.report.to_vec(),
                 certificate,
             };
-            form::report(evidence, beside(hcl.runtime_data))
+            report(evidence, beside(hcl.runtime_data))
         }
         Hardware::Tdx => Err(NotRead::new(
             "an HCL report of an Azure machine with TDX: it holds a TD report, and only a quote can be verified",

@@ -5,9 +5,10 @@ use evidence::{EndorsementKey, from_guest_components, signing_certificate};
 use job::Digest;
 use serde_json::{Map, Value};
 
-use super::form::{self, decoded, is_quote};
 use super::hcl::{self, Hardware};
 use super::named::NotRead;
+use super::parts::{decoded, is_quote, report};
+use super::raw::raw;
 use super::{Alone, Beside, Quoted};
 
 /// Envelopes around evidence, one in the other: a request to Trustee has two.
@@ -122,7 +123,7 @@ fn of_text(text: &str, envelopes: usize) -> Result<Alone, NotRead> {
     {
         return of_value(&value, envelopes - 1);
     }
-    let alone = bytes.map_or(Ok(None), |bytes| form::raw(&bytes))?;
+    let alone = bytes.map_or(Ok(None), |bytes| raw(&bytes))?;
     alone
         .ok_or_else(|| NotRead::new("JSON with text in it that holds neither a report nor a quote"))
 }
@@ -142,7 +143,7 @@ fn guest_components(json: &[u8]) -> Result<Alone, NotRead> {
             "the guest components' JSON of SEV-SNP, and {error}{cause}"
         ))
     })?;
-    form::report(evidence, Beside::default())
+    report(evidence, Beside::default())
 }
 
 /// Azure's attesters (Trustee `az-snp-vtpm` and `az-tdx-vtpm`): the HCL report, the
@@ -202,7 +203,7 @@ fn quote(object: &Object) -> Result<Option<Alone>, NotRead> {
 fn bytes_and_certificates(object: &Object) -> Result<Option<Alone>, NotRead> {
     let found = REPORTS
         .iter()
-        .find_map(|name| form::raw(&bytes(object.get(*name)?)?).transpose());
+        .find_map(|name| raw(&bytes(object.get(*name)?)?).transpose());
     let Some(found) = found else {
         return Ok(None);
     };
