@@ -90,7 +90,7 @@ impl Word {
     const fn without_meaning(self, generation: Generation) -> u64 {
         match self {
             // Bits 25:0 have one, but for the one that is always set.
-            Self::Policy => u64::MAX << 26 | ALWAYS_ONE,
+            Self::Policy => 0xffff_ffff_fc02_0000,
             // Bits 7:0 have one; bit 6 is IOMMU_WRITE_SAFE.
             Self::PlatformInfo => u64::MAX << 8,
             // Bits 4:0 of 32.

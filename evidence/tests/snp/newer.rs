@@ -156,13 +156,13 @@ fn a_refusal_names_fields_and_bits_and_what_was_named_is_shown() {
     assert_eq!(expected, "nothing that this program does not know");
     let all = "POLICY bits 0xc000000, PLATFORM_INFO bits 0x200, KEY_INFO bits 0x20";
     assert_eq!(seen, format!("{all}: update this program"));
-    let names = ["POLICY:26", "KEY_INFO:5", "PLATFORM_INFO:9"];
+    // One of them twice: it is still named.
+    let names = ["POLICY:26", "KEY_INFO:5", "PLATFORM_INFO:9", "POLICY:26"];
     let some = case
         .clone()
         .expecting(|x| x.unknown_bits = names.map(bit).to_vec());
     let (_, _, expected, seen) = refused(&some);
-    let wanted =
-        "nothing that this program does not know but POLICY:26, KEY_INFO:5, PLATFORM_INFO:9";
+    let wanted = "nothing that this program does not know but POLICY:26, KEY_INFO:5, PLATFORM_INFO:9, POLICY:26";
     assert_eq!(expected, wanted);
     assert_eq!(seen, "POLICY bits 0x8000000: update this program");
     let every = some.expecting(|x| x.unknown_bits.push(bit("POLICY:27")));
