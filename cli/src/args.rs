@@ -119,9 +119,16 @@ pub(crate) enum Command {
 
 /// The end of `cdvm measure --help`.
 pub(crate) const INPUTS: &str = "\
-What is measured, and where it is found for Kata (runtime class kata-qemu-snp).
-Take files from a release you trust, not from the provider; the settings stand
-in its configuration-qemu-snp.toml.
+With --kata all of it is taken from a release of Kata you trust, not from the
+provider's machine:
+
+  cdvm measure --vcpus 2-8 --kata kata-go-static-VERSION-amd64.tar.zst
+
+Older releases are named kata-static-VERSION-amd64.tar.zst or .tar.xz. Append
+what is printed to trust.toml; --explain draws it.
+
+What is measured, and where it is found for Kata (runtime class kata-qemu-snp,
+configuration-qemu-snp.toml):
 
   firmware      The OVMF image in `firmware`.
   kernel        The file in `kernel`. QEMU runs with kernel-hashes=on.
@@ -132,8 +139,9 @@ in its configuration-qemu-snp.toml.
                 hash (`kernel_verity_params`), `kernel_params`, and the pod's
                 kernel parameter, which for every job here is
                   agent.guest_components_rest_api=all
-                Read it from a machine that runs, word by word, and know why
-                each word is there: whoever writes it commands the guest.
+                Know why each word is there (--kata says it): whoever writes
+                it commands the guest. Where it says nr_cpus=, each count of a
+                range has its own line.
   vCPUs         QEMU's -smp, which is `resources.vcpus` of an offer. Each count
                 has a measurement of its own.
   vCPU type     QEMU's -cpu; Kata takes EPYC-v4. The version behind a name
@@ -329,14 +337,14 @@ pub(crate) struct Verify {
     /// With --evidence and a quote of TDX: Intel's collateral for its platform, JSON
     #[arg(long, value_name = "FILE", requires = "evidence")]
     pub(crate) collateral: Option<PathBuf>,
-    /// Verify a file as on this day: Unix seconds [default: now]
+    /// Verify a file as at this time, such as 2026-11-20T00:00:00Z, or Unix seconds [default: now]
     #[arg(long, value_name = "TIME", conflicts_with = "job")]
-    pub(crate) at: Option<u64>,
+    pub(crate) at: Option<String>,
     /// Say in words what the evidence proves, and what it does not
     #[arg(long)]
     pub(crate) explain: bool,
     /// Show what the checks mean together, instead of each with what was expected and seen
-    #[arg(long, conflicts_with = "evidence")]
+    #[arg(long)]
     pub(crate) summary: bool,
     #[command(flatten)]
     pub(crate) patience: Patience,
@@ -396,17 +404,18 @@ pub(crate) struct Cancel {
 
 /// What a guest starts with.
 #[derive(ClapArgs)]
+#[command(group = clap::ArgGroup::new("entries").args(["trust_entries", "kata"]).multiple(true))]
 pub(crate) struct Measure {
     /// OVMF image (QEMU's -bios)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) firmware: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "kata")]
+    pub(crate) firmware: Option<PathBuf>,
     /// Kernel (QEMU's -kernel, with kernel-hashes=on)
     #[arg(long, value_name = "FILE")]
     pub(crate) kernel: Option<PathBuf>,
     /// Initrd (QEMU's -initrd)
     #[arg(long, value_name = "FILE", requires = "kernel")]
     pub(crate) initrd: Option<PathBuf>,
-    /// Kernel command line (QEMU's -append); every space counts
+    /// Kernel command line (QEMU's -append); every space counts. With a range of counts, each has its own nr_cpus=
     #[arg(
         long,
         value_name = "TEXT",
@@ -416,6 +425,12 @@ pub(crate) struct Measure {
         allow_hyphen_values = true
     )]
     pub(crate) append: String,
+    /// Take firmware, kernel, root file system and command line from a release of Kata instead: its archive, or the
+    /// folder it was unpacked to. Prints [[guests]] tables, each word of the line with where it comes from
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["firmware", "kernel", "initrd", "append", "vcpu_type"])]
+    pub(crate) kata: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) of_kata: OfKata,
     /// How many vCPUs it starts with: one count or a range, each is measured
     #[arg(long, value_name = "N|N-M")]
     pub(crate) vcpus: String,
@@ -435,6 +450,32 @@ pub(crate) struct Measure {
     pub(crate) entry: Entry,
 }
 
+impl Measure {
+    /// Whether it prints what is no news.
+    pub(crate) const fn prints_text(&self) -> bool {
+        self.trust_entries || self.of_kata.explain
+    }
+}
+
+/// Which guest of a release of Kata.
+#[derive(ClapArgs)]
+pub(crate) struct OfKata {
+    /// With --kata: the runtime class
+    #[arg(
+        long,
+        value_name = "CLASS",
+        requires = "kata",
+        default_value = "kata-qemu-snp"
+    )]
+    pub(crate) class: String,
+    /// With --kata: compose as this release does, whatever the release says it is
+    #[arg(long, value_name = "VERSION", requires = "kata")]
+    pub(crate) force_kata_rule: Option<String>,
+    /// With --kata: draw what the guests start with and why, instead of tables
+    #[arg(long, requires = "kata", conflicts_with = "trust_entries")]
+    pub(crate) explain: bool,
+}
+
 /// Virtual machine monitors whose order of pages we know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Vmm {
@@ -445,22 +486,17 @@ pub(crate) enum Vmm {
 /// What a trust file says of a guest beside its measurement.
 #[derive(ClapArgs)]
 pub(crate) struct Entry {
-    /// Name of the guest in trust.toml
-    #[arg(
-        long,
-        value_name = "TEXT",
-        requires = "trust_entries",
-        default_value = "guest"
-    )]
-    pub(crate) name: String,
+    /// Name of the guest in trust.toml [default: guest; with --kata: version and class]
+    #[arg(long, value_name = "TEXT", requires = "entries")]
+    pub(crate) name: Option<String>,
     /// Where its files come from; what was measured is added
-    #[arg(long, value_name = "TEXT", requires = "trust_entries")]
+    #[arg(long, value_name = "TEXT", requires = "entries")]
     pub(crate) source: Option<String>,
     /// Accept it from this time on, such as 2026-11-20T00:00:00Z [default: now]
-    #[arg(long, value_name = "TIME", requires = "trust_entries")]
+    #[arg(long, value_name = "TIME", requires = "entries")]
     pub(crate) from: Option<String>,
     /// Accept it up to this time [default: in 365 days]
-    #[arg(long, value_name = "TIME", requires = "trust_entries")]
+    #[arg(long, value_name = "TIME", requires = "entries")]
     pub(crate) until: Option<String>,
 }
 

@@ -11,6 +11,7 @@ mod cancel;
 mod clock;
 mod collect;
 mod context;
+mod date;
 mod exit;
 mod explain;
 mod judge;
@@ -157,7 +158,7 @@ fn stdout_is_taken(command: &Command) -> bool {
         Command::Run(args::Run { target, .. })
         | Command::Result(args::ResultArgs { target, .. }) => target.output == Path::new("-"),
         Command::Request(request) => request.yaml,
-        Command::Measure(measure) => measure.trust_entries,
+        Command::Measure(measure) => measure.prints_text(),
         Command::Key { .. }
         | Command::Offers(_)
         | Command::Verify(_)

@@ -3,6 +3,10 @@
 //! contacted; the computing is `evidence::launch`'s.
 
 mod entries;
+mod explanation;
+mod kata;
+mod limits;
+mod start;
 #[cfg(test)]
 mod tests;
 
@@ -10,8 +14,7 @@ use core::num::NonZeroU16;
 use std::path::Path;
 
 use anyhow::Result;
-use evidence::launch::{Boot, Firmware, GuestFeatures, KernelHashes, Launch, VcpuType};
-use job::Digest;
+use evidence::launch::{Boot, GuestFeatures, KernelHashes};
 
 use crate::args;
 use crate::clock;
@@ -20,16 +23,10 @@ use crate::exit::Problem;
 use crate::files;
 use crate::news::News;
 use crate::news::tell;
-use entries::Entries;
-
-/// Longest firmware; `evidence::launch` says the same.
-const MAX_FIRMWARE: u64 = 16 * 1024 * 1024;
-
-/// Longest kernel: distributions' have 15 MB.
-const MAX_KERNEL: u64 = 256 * 1024 * 1024;
-
-/// Longest initrd: one with a whole system in it has a few hundred MB.
-const MAX_INITRD: u64 = 1024 * 1024 * 1024;
+use entries::{Entries, Measured};
+use explanation::explanation;
+use limits::{MAX_FIRMWARE, MAX_INITRD, MAX_KERNEL};
+use start::{Lines, Start};
 
 /// Most processors; an offer cannot have more.
 const MAX_VCPUS: u16 = 512;
@@ -44,6 +41,8 @@ pub(crate) fn measure(context: &Context<'_>, args: &args::Measure) -> Result<()>
         kernel,
         initrd,
         append,
+        kata,
+        of_kata,
         vcpus,
         vcpu_type,
         guest_features,
@@ -51,83 +50,71 @@ pub(crate) fn measure(context: &Context<'_>, args: &args::Measure) -> Result<()>
         trust_entries,
         entry,
     } = args;
-    let vcpus = counts(vcpus)?;
-    let vcpu: VcpuType = vcpu_type.parse().map_err(|error| {
-        let what = format!("--vcpu-type: {error}");
-        Problem::usage(what, "give what stands behind QEMU's -cpu")
-    })?;
+    let counts: Vec<NonZeroU16> = counts(vcpus)?.collect();
     let features = features(guest_features)?;
-    let image = files::read(firmware, MAX_FIRMWARE)?;
-    let boot = boot(kernel.as_deref(), initrd.as_deref(), append)?;
-    let launch = launch(firmware, &image, &boot, vcpu, features)?;
-    if boot == Boot::FromDisk {
+    let start = match (kata, firmware) {
+        (Some(path), _) => Start::of_kata(kata::Guests::open(path, of_kata)?, features)?,
+        (None, Some(firmware)) => {
+            let boot = boot(kernel.as_deref(), initrd.as_deref())?;
+            let image = files::read(firmware, MAX_FIRMWARE)?;
+            let lines = Lines::Given(append.clone());
+            Start::new(
+                firmware.clone(),
+                image.to_vec(),
+                boot,
+                vcpu_type,
+                features,
+                lines,
+            )?
+        }
+        // clap asks for one of them.
+        (None, None) => {
+            return Err(Problem::usage("there is no firmware", "name it with --firmware").into());
+        }
+    };
+    if start.boot == Boot::FromDisk {
         tell::aside("There is no --kernel: this says nothing about what the firmware boots");
     }
-    let measured = vcpus.map(|vcpus| (vcpus, launch.measurement(vcpus)));
-    if !trust_entries {
-        for (vcpus, measurement) in measured {
-            context.teller.tell(&News::Measured { vcpus, measurement });
+    let guests = start.guests(&counts)?;
+    match &start.lines {
+        Lines::Kata(kata) if of_kata.explain => {
+            tell::print(explanation(kata, &guests).trim_end());
         }
-        return Ok(());
+        Lines::Given(_) | Lines::Kata(_)
+            if *trust_entries || (kata.is_some() && !context.teller.is_json()) =>
+        {
+            let name = match &start.lines {
+                Lines::Kata(kata) => kata.name(),
+                Lines::Given(_) => "guest".to_owned(),
+            };
+            let entries = Entries::new(entry, &name, clock::now(), ACCEPTED_SECS)?;
+            tell::print(entries.text(&guests)?.trim_end());
+        }
+        Lines::Given(_) | Lines::Kata(_) => {
+            for Measured {
+                vcpus, measurement, ..
+            } in guests
+            {
+                context.teller.tell(&News::Measured { vcpus, measurement });
+            }
+        }
     }
-    let inputs = inputs(&image, &boot, append, vcpu_type, vcpu, features);
-    let entries = Entries::new(entry, &inputs, clock::now(), ACCEPTED_SECS)?;
-    tell::print(entries.text(measured)?.trim_end());
+    if let Lines::Kata(kata) = &start.lines {
+        for remark in kata.remarks() {
+            tell::aside(&remark);
+        }
+    }
     Ok(())
 }
 
-fn boot(kernel: Option<&Path>, initrd: Option<&Path>, append: &str) -> Result<Boot> {
+fn boot(kernel: Option<&Path>, initrd: Option<&Path>) -> Result<Boot> {
     let Some(kernel) = kernel else {
         return Ok(Boot::FromDisk);
     };
     let kernel = files::read(kernel, MAX_KERNEL)?;
     let initrd = initrd.map(|initrd| files::read(initrd, MAX_INITRD));
     let initrd = initrd.transpose()?.unwrap_or_default();
-    let hashes = KernelHashes::new(&kernel, &initrd, append);
-    Ok(Boot::Direct(hashes))
-}
-
-fn launch(
-    file: &Path,
-    image: &[u8],
-    boot: &Boot,
-    vcpu: VcpuType,
-    features: GuestFeatures,
-) -> Result<Launch, Problem> {
-    let unusable = |error: &dyn std::error::Error| {
-        let what = format!("{} starts no guest: {error}", file.display());
-        Problem::usage(
-            what,
-            "give the OVMF image that QEMU gets, built for SEV-SNP",
-        )
-    };
-    let firmware = Firmware::parse(image).map_err(|error| unusable(&error))?;
-    Launch::new(&firmware, boot, vcpu, features).map_err(|error| unusable(&error))
-}
-
-/// What went into a measurement, in one line, for whoever asks later.
-fn inputs(
-    image: &[u8],
-    boot: &Boot,
-    append: &str,
-    vcpu_type: &str,
-    vcpu: VcpuType,
-    features: GuestFeatures,
-) -> String {
-    let (firmware, version) = (Digest::of(image), env!("CARGO_PKG_VERSION"));
-    let booted = match boot {
-        Boot::FromDisk => "no kernel".to_owned(),
-        Boot::Direct(hashes) => format!(
-            "kernel {}, initrd {}, command line {append:?}",
-            hex::encode(hashes.kernel()),
-            hex::encode(hashes.initrd()),
-        ),
-    };
-    format!(
-        "cdvm measure {version}: firmware {firmware}, {booted}, {vcpu_type} ({:#x}), features {:#x}",
-        vcpu.signature(),
-        features.bits(),
-    )
+    Ok(Boot::Direct(KernelHashes::new(&kernel, &initrd, "")))
 }
 
 /// `4`, or `2-8`.

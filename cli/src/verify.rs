@@ -22,6 +22,7 @@ use job::{Accepted, Attestation, Timestamp, Trust};
 use crate::args;
 use crate::clock;
 use crate::context::Context;
+use crate::date;
 use crate::exit::Problem;
 use crate::explain::{Outcome, Subject, explain};
 use crate::judge::{self, judge, not_sent};
@@ -72,7 +73,8 @@ async fn what_is_named(
         patience,
         summary: _,
     } = args;
-    let at = at.map(Timestamp::from_secs);
+    let at = at.as_deref().map(|text| date::utc_or_seconds("--at", text));
+    let at = at.transpose()?;
     let papers = order.as_deref().zip(offer.as_deref());
     let alone = evidence.as_deref().map(input::alone).transpose()?;
     let alone = evidence.as_deref().zip(alone);

@@ -5,7 +5,7 @@
 use core::fmt;
 
 use crate::check::Hex;
-use crate::{Generation, Root, Tcb};
+use crate::{Generation, Root, Tcb, UnknownBit};
 
 /// Everything a report must say to be accepted. Bits are those of AMD 56860,
 /// tables "Guest Policy" and "PLATFORM_INFO".
@@ -19,8 +19,12 @@ pub struct Expected {
     /// Lowest acceptable TCB per generation. A generation without one is refused;
     /// of several, each must be met.
     pub tcb_floors: Vec<TcbFloor>,
-    /// Mitigations that must have been there at launch and must be there now.
-    pub mitigations: Mitigations,
+    /// Mitigations that must have been there at launch and must be there now, on each
+    /// generation of chips.
+    pub mitigations: PerGeneration<Mitigations>,
+    /// Bits without a meaning here that a report may have set; an empty list accepts
+    /// none.
+    pub unknown_bits: Vec<UnknownBit>,
     /// Launch measurement (48 bytes): which guest release, kernel command line
     /// and number of vCPUs.
     pub measurement: Accept<[u8; 48]>,
@@ -62,6 +66,9 @@ pub struct Expected {
     pub platform_ciphertext_hiding: Flag,
     /// Platform info bit 5: memory aliasing was ruled out since the last reset.
     pub platform_alias_check: Flag,
+    /// Platform info bit 6: a device's writes through the IOMMU are safe from the host
+    /// (IOMMU_WRITE_SAFE).
+    pub platform_iommu_write_safe: Flag,
     /// Platform info bit 7: trusted I/O (SEV-TIO) is on.
     pub platform_tio: Flag,
     /// Lowest acceptable security version of the guest, from its ID block.
@@ -200,6 +207,49 @@ impl fmt::Display for Mitigations {
     }
 }
 
+/// One value for each generation of chips.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PerGeneration<T> {
+    /// For EPYC 7003.
+    pub milan: T,
+    /// For EPYC 9004 and 8004.
+    pub genoa: T,
+    /// For EPYC 9005.
+    pub turin: T,
+}
+
+impl<T> PerGeneration<T> {
+    /// The same for all of them.
+    pub fn all(value: T) -> Self
+    where
+        T: Clone,
+    {
+        Self {
+            milan: value.clone(),
+            genoa: value.clone(),
+            turin: value,
+        }
+    }
+
+    /// That of one.
+    pub const fn of(&self, generation: Generation) -> &T {
+        match generation {
+            Generation::Milan => &self.milan,
+            Generation::Genoa => &self.genoa,
+            Generation::Turin => &self.turin,
+        }
+    }
+
+    /// The same, to be changed.
+    pub const fn of_mut(&mut self, generation: Generation) -> &mut T {
+        match generation {
+            Generation::Milan => &mut self.milan,
+            Generation::Genoa => &mut self.genoa,
+            Generation::Turin => &mut self.turin,
+        }
+    }
+}
+
 /// The lowest TCB accepted on one generation of chips.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TcbFloor {
@@ -211,7 +261,23 @@ pub struct TcbFloor {
 
 #[cfg(test)]
 mod tests {
-    use super::{Accept, Flag, Mitigations};
+    use super::{Accept, Flag, Mitigations, PerGeneration};
+    use crate::Generation;
+
+    #[test]
+    fn each_generation_has_its_own_value() {
+        let mut of = PerGeneration::all(0);
+        for (value, generation) in (1..).zip(Generation::ALL) {
+            *of.of_mut(generation) = value;
+        }
+        let expected = PerGeneration {
+            milan: 1,
+            genoa: 2,
+            turin: 3,
+        };
+        assert_eq!(of, expected);
+        assert_eq!(Generation::ALL.map(|one| *of.of(one)), [1, 2, 3]);
+    }
 
     #[test]
     fn what_is_expected_reads_as_people_say_it() {

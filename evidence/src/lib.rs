@@ -23,7 +23,9 @@ mod timestamp;
 mod verdict;
 
 pub use check::Check;
-pub use expected::{Accept, Expected, Flag, ListAge, Mitigations, Revocation, TcbFloor};
+pub use expected::{
+    Accept, Expected, Flag, ListAge, Mitigations, PerGeneration, Revocation, TcbFloor,
+};
 pub use reason::Reason;
 pub use roots::{Authority, Root, RootClass, RootError, built_in_roots};
 pub use snp::certificate::{Certificate, CertificateError, EndorsementKey};
@@ -32,7 +34,10 @@ pub use snp::json::{JsonError, from_guest_components};
 pub use snp::key_info::{KeyInfo, Signer};
 #[cfg(feature = "launch")]
 pub use snp::launch;
-pub use snp::report::{FirmwareVersion, MitigationVectors, REPORT_LEN, Report, ReportError};
+pub use snp::newer::{UnknownBit, UnknownBitError};
+pub use snp::report::{
+    ExtendedTcbs, FirmwareVersion, MitigationVectors, REPORT_LEN, Report, ReportError,
+};
 pub use snp::revocation::{RevocationError, RevocationList};
 pub use snp::table::{Enclosed, TableError, from_extended_report, signing_certificate};
 pub use snp::tcb::Tcb;

@@ -23,12 +23,10 @@ pub(crate) use reasons;
 reasons! {
     /// The report has another length than reports have.
     ReportLength,
-    /// A report format that is too old, or unknown.
+    /// A report format that is too old, or none.
     ReportVersion,
-    /// A reserved byte of the report is not zero.
+    /// A byte behind the signature is not zero.
     ReservedByte,
-    /// A field of the report has a reserved bit with the wrong value.
-    ReservedBit,
     /// CPUID names a chip we do not know.
     Generation,
     /// No root for this generation is accepted.
@@ -73,10 +71,11 @@ reasons! {
     SigningKey,
     /// The signature does not fit.
     Signature,
+    /// Signed by firmware that is newer than this program: a version, or bits that
+    /// have no meaning here and are not accepted by name.
+    NewerFirmware,
     /// No TCB floor is known for this generation.
     NoTcbFloor,
-    /// A TCB of the report has a component that this generation does not know.
-    TcbForm,
     /// The reported TCB is below the floor.
     ReportedTcb,
     /// The committed TCB is below the floor: the platform can be rolled back.
@@ -133,6 +132,8 @@ reasons! {
     PlatformCiphertextHiding,
     /// The platform's check for aliased memory is not as expected.
     PlatformAliasCheck,
+    /// The platform's safety of writes through the IOMMU is not as expected.
+    PlatformIommuWriteSafe,
     /// The platform's trusted I/O is not as expected.
     PlatformTio,
     /// Another chip than expected.

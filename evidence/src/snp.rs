@@ -1,6 +1,6 @@
 //! Verifying SEV-SNP evidence: the list of checks, in order, over raw bytes.
-//! Each group of checks is a file: who signed (`origin`), which machine it is
-//! (`machine`), what that machine promises (`promises`), what runs on it
+//! Each group of checks is a file: who signed (`origin`), whether it says anything
+//! that is not known here (`newer`), which machine it is (`machine`), what that machine promises (`promises`), what runs on it
 //! (`identity`).
 
 pub(crate) mod certificate;
@@ -11,6 +11,7 @@ pub(crate) mod key_info;
 #[cfg(feature = "launch")]
 pub mod launch;
 mod machine;
+pub(crate) mod newer;
 mod origin;
 mod promises;
 pub(crate) mod report;
@@ -50,8 +51,10 @@ pub fn verify(
     // Form: everything below reads this report and no other bytes.
     let (report, generation) = require_form(&mut ledger, evidence)?;
 
-    // Who signed, which machine that is, what it promises, and what it runs.
+    // Who signed, whether all of it has a meaning here, which machine that is, what
+    // it promises, and what it runs.
     let origin = origin::require(&mut ledger, evidence, &report, expected, generation, now)?;
+    newer::require(&mut ledger, &expected.unknown_bits, &report, generation)?;
     let tcbs = machine::require(&mut ledger, expected, &report, &origin)?;
     promises::require(&mut ledger, expected, &report)?;
     identity::require(&mut ledger, expected, &report)?;
@@ -62,8 +65,9 @@ pub fn verify(
     ))
 }
 
-/// Versions 3 to 5: version 2 does not say which processor it is from, and a
-/// later one may say things this program does not read.
+/// Version 3 or later: version 2 does not say which processor it is from. What a
+/// later one says that this program does not read is judged when it is known who
+/// says it.
 fn require_form(
     ledger: &mut Ledger,
     evidence: &Evidence,
@@ -73,21 +77,22 @@ fn require_form(
             ReportError::Length(_) => Reason::ReportLength,
             ReportError::Version(_) => Reason::ReportVersion,
             ReportError::Reserved(_) => Reason::ReservedByte,
-            ReportError::ReservedBit(_) => Reason::ReservedBit,
         };
         ledger.refuse(reason, "report", "a report", error)
     })?;
     ledger.require(
         Reason::ReportVersion,
         "report version",
-        "3 to 5",
+        "3 or later",
         report.version(),
-        (3..=5).contains(&report.version()),
+        report.version() >= 3,
     )?;
     let (family, model) = report.cpuid().unwrap_or_default();
     let Some(generation) = Generation::from_cpuid(family, model) else {
-        let seen = format!("family {family:x}h, model {model:x}h");
-        let wanted = "Milan, Genoa or Turin";
+        let name = Generation::without_root(family, model);
+        let name = name.unwrap_or("not known here");
+        let seen = format!("family {family:x}h, model {model:x}h, {name}");
+        let wanted = "Milan, Genoa or Turin: this program has the roots of no other";
         return Err(ledger.refuse(Reason::Generation, "processor", wanted, seen));
     };
     ledger.pass("processor", "one with SEV-SNP", generation);
@@ -104,6 +109,7 @@ fn claims(report: &Report, origin: &Origin<'_>, tcbs: Tcbs) -> Claims {
         committed_tcb: tcbs.committed,
         launch_tcb: tcbs.launch,
         current_tcb: tcbs.current,
+        extended_tcbs: report.extended_tcbs(),
         mitigations: report.mitigations(),
         firmware: report.firmware(),
         vmpl: report.vmpl(),
@@ -127,8 +133,8 @@ fn claims(report: &Report, origin: &Origin<'_>, tcbs: Tcbs) -> Claims {
 mod tests {
     use super::{Evidence, report::TcbField, verify};
     use crate::{
-        Accept, Certificate, Expected, Flag, Generation, Mitigations, Reason, Report, Revocation,
-        Timestamp, built_in_roots,
+        Accept, Certificate, Expected, Flag, Generation, Mitigations, PerGeneration, Reason,
+        Report, Revocation, Timestamp, built_in_roots,
     };
 
     const REPORT: &str = include_str!("../tests/vectors/milan-v2-report.hex");
@@ -145,8 +151,7 @@ mod tests {
         assert!(vcek.has_signed_report(&report));
         assert_eq!(vcek.chip_id().unwrap(), report.chip_id());
         let reported = report.tcb(Generation::Milan, TcbField::Reported);
-        assert_eq!(vcek.tcb(Generation::Milan), reported);
-        assert!(reported.is_some());
+        assert_eq!(vcek.tcb(Generation::Milan), Some(reported));
         assert!(root.with_endorsement_key(MILAN_VCEK).is_ok());
     }
 
@@ -168,7 +173,8 @@ mod tests {
             roots: built_in_roots(),
             revocation: Revocation::NotChecked,
             tcb_floors: Vec::new(),
-            mitigations: Mitigations::Any,
+            mitigations: PerGeneration::all(Mitigations::Any),
+            unknown_bits: Vec::new(),
             measurement: Accept::Any,
             host_data: [0; 32],
             report_data: [0; 64],
@@ -189,6 +195,7 @@ mod tests {
             platform_rapl_disabled: Flag::Any,
             platform_ciphertext_hiding: Flag::Any,
             platform_alias_check: Flag::Any,
+            platform_iommu_write_safe: Flag::Any,
             platform_tio: Flag::Any,
             guest_svn_minimum: 0,
             family_id: Accept::Any,
@@ -202,7 +209,7 @@ mod tests {
         let refused = verify(&evidence, &anything, Timestamp::from_secs(1_700_000_000));
         let refused = refused.unwrap_err();
         assert_eq!(refused.reason, Reason::ReportVersion);
-        let text = "report version: expected 3 to 5, seen 2";
+        let text = "report version: expected 3 or later, seen 2";
         assert_eq!(refused.to_string(), text);
     }
 }

@@ -2,7 +2,8 @@
 //! [`crate::verify`] and nowhere else.
 
 use crate::{
-    Check, EndorsementKey, FirmwareVersion, Generation, MitigationVectors, Reason, RootClass, Tcb,
+    Check, EndorsementKey, ExtendedTcbs, FirmwareVersion, Generation, MitigationVectors, Reason,
+    RootClass, Tcb,
 };
 
 /// Evidence that passed every check.
@@ -45,6 +46,8 @@ pub struct Claims {
     pub launch_tcb: Tcb,
     /// TCB that runs.
     pub current_tcb: Tcb,
+    /// The extended TCBs; a report before version 6 has none.
+    pub extended_tcbs: Option<ExtendedTcbs>,
     /// Mitigations at launch and now; a report before version 5 says none.
     pub mitigations: Option<MitigationVectors>,
     /// Version of the running firmware.
@@ -136,6 +139,7 @@ mod tests {
                 committed_tcb: tcb,
                 launch_tcb: tcb,
                 current_tcb: tcb,
+                extended_tcbs: None,
                 mitigations: None,
                 firmware: FirmwareVersion {
                     major: 1,

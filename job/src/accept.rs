@@ -7,7 +7,9 @@ use core::fmt::Display;
 use evidence::{Check, Evidence, RootClass, Timestamp, Verified, verify};
 
 use crate::order::Subject;
-use crate::{Attestation, Manifest, Offer, Order, PublicKey, Terms, Trust, init_data, report_data};
+use crate::{
+    Attestation, Manifest, Offer, Order, PublicKey, Size, Terms, Trust, init_data, report_data,
+};
 
 /// A machine that is exactly what was ordered.
 #[derive(Clone, Debug)]
@@ -104,11 +106,12 @@ pub fn accept(
         report: attestation.report.clone(),
         certificate: attestation.certificate.clone(),
     };
+    let size = Size::Exactly(manifest.terms().resources.vcpus);
     match verify(&evidence, &expected, now) {
         Ok(verified) => {
             let mut checks = ledger.0;
             checks.extend_from_slice(verified.checks());
-            name_guest(&mut checks, trust, &verified);
+            trust.name_guest(&mut checks, size, now);
             Ok(Accepted {
                 key: attestation.author,
                 manifest,
@@ -120,6 +123,7 @@ pub fn accept(
             let mut checks = ledger.0;
             let (meaning, advice) = explain(rejection.checks.last());
             checks.extend(rejection.checks);
+            trust.name_guest(&mut checks, size, now);
             Err(Refusal {
                 checks,
                 meaning,
@@ -225,15 +229,6 @@ fn require_deployment(
     Ok(())
 }
 
-/// The measurement's check says which release it is.
-fn name_guest(checks: &mut [Check], trust: &Trust, verified: &Verified) {
-    let name = trust.guest_name(&verified.claims().measurement);
-    let check = checks.iter_mut().find(|check| check.name == "guest image");
-    if let (Some(name), Some(check)) = (name, check) {
-        check.seen = format!("{name} ({})", check.seen).into();
-    }
-}
-
 /// The first top-level field in which two terms differ.
 fn differing_field(a: &Terms, b: &Terms) -> Option<String> {
     if a == b {
@@ -307,7 +302,7 @@ impl Ledger {
 }
 
 /// What a refusal means and what to do about it.
-type Explanation = (&'static str, &'static str);
+pub type Explanation = (&'static str, &'static str);
 
 const OTHER_JOB: Explanation = (
     "this is not an answer to your order",
@@ -330,6 +325,19 @@ const AGENT: Explanation = (
     "add the agent's image to your trust file after checking where it comes from",
 );
 
+/// The signature holds, and what it covers has no meaning here: no forgery, and
+/// nothing that the provider did.
+pub const NEWER_FIRMWARE: Explanation = (
+    "genuine, and signed by firmware that is newer than this program: it says what this program does not know",
+    "update this program; until there is a newer one, read what the vendor says of these bits, and name those you \
+     accept in your trust file ([snp] unknown_bits)",
+);
+/// Before a signature can be checked, there must be a root to check it under.
+pub const UNKNOWN_PROCESSOR: Explanation = (
+    "this program has no root for such a processor: nothing of the evidence could be verified",
+    "update this program, or choose a machine with a processor it knows",
+);
+
 /// What a refusal of the evidence itself means, by the name of its check.
 fn explain(failed: Option<&Check>) -> Explanation {
     match failed.map_or("", |check| &*check.name) {
@@ -340,6 +348,12 @@ fn explain(failed: Option<&Check>) -> Explanation {
         "REPORT_DATA" => (
             "the evidence was made for another key, order or challenge",
             "do not use this provider until they explain it",
+        ),
+        "newer firmware" => NEWER_FIRMWARE,
+        "processor" => UNKNOWN_PROCESSOR,
+        "mitigations" => (
+            "the machine lacks a mitigation that your trust file demands, or had it not when the guest was started",
+            "ask the provider to update firmware and host, and to start the guest again",
         ),
         "vendor chain" | "signing key" => (
             "no root you trust vouches for this machine",

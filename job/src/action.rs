@@ -70,6 +70,14 @@ impl Reason {
         }
     }
 
+    /// The same, and nobody need look.
+    pub(crate) fn quiet(self) -> Self {
+        Self {
+            weight: Weight::Normal,
+            ..self
+        }
+    }
+
     pub(crate) fn warning(word: &'static str, text: impl Into<String>) -> Self {
         Self {
             weight: Weight::Warning,

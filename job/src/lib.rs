@@ -27,7 +27,7 @@ mod wait;
 #[cfg(test)]
 mod examples;
 
-pub use accept::{Accepted, Refusal, accept};
+pub use accept::{Accepted, Explanation, NEWER_FIRMWARE, Refusal, UNKNOWN_PROCESSOR, accept};
 pub use action::{Action, Plan, Reason, Weight};
 pub use admit::{Rejected, Service, admit};
 pub use attestation::{Attestation, AttestationError};

@@ -334,7 +334,10 @@ fn next_attempt(plan: &mut Plan, job: &Job, lost: &AttemptRecord) {
     match (&job.admission, lost.number.next()) {
         (Admission::Admitted(admitted), Some(number)) => {
             let text = format!("attempt {} was recorded, and no pod was seen", lost.number);
-            plan.why.push(Reason::new("AttemptLost", text));
+            let reason = Reason::new("AttemptLost", text);
+            // Of what it waits for, somebody was warned already.
+            let warned = lost.waiting.is_some();
+            plan.why.push(if warned { reason.quiet() } else { reason });
             let AttemptRecord {
                 started,
                 start_by,

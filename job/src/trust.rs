@@ -3,18 +3,23 @@
 //! is absent, and what is absent is refused.
 
 mod file;
+mod guests;
+mod mitigations;
+mod size;
 mod snp;
 mod tdx;
 #[cfg(test)]
 mod tests;
 
 use evidence::{
-    Accept, Expected, Flag, Generation, Mitigations, Revocation, RevocationList, Root, RootClass,
+    Accept, Check, Expected, Flag, Generation, Revocation, RevocationList, Root, RootClass,
     TcbFloor,
 };
 
 use crate::{Digest, ImageRef, Manifest, ReportData, Timestamp};
 pub use file::TrustError;
+use guests::Known;
+pub use size::Size;
 use snp::SnpRules;
 pub use tdx::{TdxGuest, TdxRules, TdxStatus};
 
@@ -26,15 +31,6 @@ pub enum Simulated {
     /// Accepted, and called "simulated" wherever it shows. Only behind
     /// `--accept-simulated-evidence-nothing-is-confidential`.
     Accepted,
-}
-
-/// Which guests of a trust file count: its measurements go by number of vCPUs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Size {
-    /// Those with so many.
-    Exactly(u32),
-    /// All of them. A decision, made by name.
-    Any,
 }
 
 /// What a verifier takes for true.
@@ -198,12 +194,13 @@ impl Trust {
             Size::Any => true,
         });
         let measurements = current(of_size, now).map(|guest| guest.measurement);
+        let platform = &self.snp.platform;
         Expected {
             roots: self.roots.clone(),
             revocation: self.revocation,
             tcb_floors: current(self.tcb_floors.iter(), now).copied().collect(),
-            // The vendor's bulletins name bits as they come; the TCB floor covers them.
-            mitigations: Mitigations::Any,
+            mitigations: self.snp.mitigations,
+            unknown_bits: self.snp.unknown_bits.clone(),
             measurement: Accept::OneOf(measurements.collect()),
             host_data: *host_data.as_bytes(),
             report_data,
@@ -221,13 +218,14 @@ impl Trust {
             ciphertext_hiding: Flag::Any,
             page_swap_disabled: Flag::Any,
             abi_minimum: (0, 0),
-            platform_smt: self.snp.smt,
-            platform_tsme: self.snp.tsme,
-            platform_ecc: self.snp.ecc,
-            platform_rapl_disabled: self.snp.rapl_disabled,
-            platform_ciphertext_hiding: self.snp.ciphertext_hiding,
-            platform_alias_check: self.snp.alias_check,
-            platform_tio: self.snp.tio,
+            platform_smt: platform.smt,
+            platform_tsme: platform.tsme,
+            platform_ecc: platform.ecc,
+            platform_rapl_disabled: platform.rapl_disabled,
+            platform_ciphertext_hiding: platform.ciphertext_hiding,
+            platform_alias_check: platform.alias_check,
+            platform_iommu_write_safe: platform.iommu_write_safe,
+            platform_tio: platform.tio,
             // Who signs an ID block vouches for a measurement; ours are listed.
             guest_svn_minimum: 0,
             family_id: Accept::Any,
@@ -240,11 +238,17 @@ impl Trust {
         }
     }
 
-    /// Name of the guest release with this measurement, for people.
-    pub fn guest_name(&self, measurement: &[u8; 48]) -> Option<&str> {
-        let mut guests = self.guests.iter().map(|entry| &entry.value);
-        let guest = guests.find(|guest| guest.measurement == *measurement)?;
-        Some(&guest.name)
+    /// Says in the check of the guest image, for people, which release it is; where
+    /// it is none that counts at `now`, which entries come nearest.
+    pub fn name_guest(&self, checks: &mut [Check], size: Size, now: Timestamp) {
+        let known = self.guests.iter().map(|entry| Known {
+            name: &entry.value.name,
+            vcpus: entry.value.vcpus,
+            measurement: entry.value.measurement,
+            from: entry.from,
+            until: entry.until,
+        });
+        guests::explain(checks, known.collect(), size, now);
     }
 
     /// What a quote of TDX is held against at `now`; without it, it is refused.

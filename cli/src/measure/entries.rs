@@ -5,23 +5,38 @@ use core::num::NonZeroU16;
 
 use job::{Simulated, Timestamp, Trust};
 
+use super::kata::{Word, reasons};
 use crate::args;
+use crate::date;
 use crate::exit::Problem;
+use crate::text::clean;
+
+/// One guest.
+pub(super) struct Measured {
+    pub(super) vcpus: NonZeroU16,
+    pub(super) measurement: [u8; 48],
+    pub(super) line: String,
+    /// The line's, where they are known.
+    pub(super) words: Vec<Word>,
+    /// What went into it, in one line, for whoever asks later.
+    pub(super) inputs: String,
+}
 
 /// What all entries have in common.
 pub(super) struct Entries {
     name: String,
+    /// As typed.
     source: String,
-    from: String,
-    until: String,
+    from: Timestamp,
+    until: Timestamp,
 }
 
 impl Entries {
-    /// As typed, with `inputs` behind the source; without dates from `now` on
-    /// for `accepted_secs`.
+    /// As typed; without a name, `otherwise`; without dates from `now` on for
+    /// `accepted_secs`.
     pub(super) fn new(
         entry: &args::Entry,
-        inputs: &str,
+        otherwise: &str,
         now: Timestamp,
         accepted_secs: u64,
     ) -> Result<Self, Problem> {
@@ -35,31 +50,28 @@ impl Entries {
             .as_deref()
             .map_or_else(String::new, |source| format!("{}; ", source.trim()));
         let from = match from {
-            Some(text) => date("--from", text)?,
-            None => now.to_string(),
+            Some(text) => date::utc("--from", text)?,
+            None => now,
         };
         let until = match until {
-            Some(text) => date("--until", text)?,
-            None => now.plus(accepted_secs).to_string(),
+            Some(text) => date::utc("--until", text)?,
+            None => now.plus(accepted_secs),
         };
-        // Dates of one form are in the order of their text.
         if until < from {
             let what = format!("--until {until} is before --from {from}");
             return Err(Problem::usage(what, "give the later one as --until"));
         }
         Ok(Self {
-            name: name.clone(),
-            source: format!("{given}{inputs}"),
+            name: name.clone().unwrap_or_else(|| otherwise.to_owned()),
+            source: given,
             from,
             until,
         })
     }
 
-    /// The tables: one per count.
-    pub(super) fn text(
-        &self,
-        measured: impl Iterator<Item = (NonZeroU16, [u8; 48])>,
-    ) -> Result<String, Problem> {
+    /// The tables, one per count. What is known of a line's words stands above the
+    /// first with that line.
+    pub(super) fn text(&self, guests: &[Measured]) -> Result<String, Problem> {
         let Self {
             name,
             source,
@@ -67,15 +79,29 @@ impl Entries {
             until,
         } = self;
         let mut text = String::new();
-        for (vcpus, measurement) in measured {
-            let name = quoted(&format!("{name}, {vcpus} vCPUs"));
-            let (measurement, source) = (hex::encode(measurement), quoted(source));
-            // Writing to a string cannot fail.
-            let _ = write!(
-                text,
-                "[[guests]]\nname = {name}\nvcpus = {vcpus}\nmeasurement = \"{measurement}\"\n\
-                 source = {source}\nfrom = {from}\nuntil = {until}\n\n"
-            );
+        for group in guests.chunk_by(|a, b| a.line == b.line) {
+            let words = group.first().map_or(&[][..], |guest| &guest.words);
+            for reason in reasons(words) {
+                let _ = writeln!(text, "# {}", clean(&reason));
+            }
+            for guest in group {
+                let Measured {
+                    vcpus,
+                    measurement,
+                    line: _,
+                    words: _,
+                    inputs,
+                } = guest;
+                let name = quoted(&format!("{name}, {vcpus} vCPUs"));
+                let measurement = hex::encode(measurement);
+                let source = quoted(&format!("{source}{inputs}"));
+                // Writing to a string cannot fail.
+                let _ = write!(
+                    text,
+                    "[[guests]]\nname = {name}\nvcpus = {vcpus}\nmeasurement = \"{measurement}\"\n\
+                     source = {source}\nfrom = {from}\nuntil = {until}\n\n"
+                );
+            }
         }
         // Nothing is printed that would be refused where it goes.
         let file = format!("version = 1\nrevocation_max_age_days = 1\n{text}");
@@ -87,25 +113,6 @@ impl Entries {
             )),
         }
     }
-}
-
-/// `2026-11-20T00:00:00Z` and no other form; whether there is such a day is
-/// seen when the entries are read.
-fn date(option: &str, text: &str) -> Result<String, Problem> {
-    const FORM: &str = "0000-00-00T00:00:00Z";
-    let fits = text.len() == FORM.len()
-        && text.bytes().zip(FORM.bytes()).all(|(byte, form)| {
-            if form == b'0' {
-                byte.is_ascii_digit()
-            } else {
-                byte == form
-            }
-        });
-    if !fits {
-        let what = format!("{option} {text:?} is no date with a time in UTC");
-        return Err(Problem::usage(what, "write it as 2026-11-20T00:00:00Z"));
-    }
-    Ok(text.to_owned())
 }
 
 /// A TOML basic string (TOML 1.0.0, "String").

@@ -2,14 +2,15 @@
 
 use job::{Simulated, Timestamp, Trust};
 
-use super::entries::Entries;
+use super::entries::{Entries, Measured};
+use super::start::with_count;
 use super::{counts, features};
 use crate::args;
 use crate::exit::{Exit, problem_of};
 
 fn entry(from: Option<&str>, until: Option<&str>) -> args::Entry {
     args::Entry {
-        name: "Kata 4.1.0".to_owned(),
+        name: Some("Kata 4.1.0".to_owned()),
         source: Some("release \"4.1.0\"".to_owned()),
         from: from.map(str::to_owned),
         until: until.map(str::to_owned),
@@ -18,8 +19,16 @@ fn entry(from: Option<&str>, until: Option<&str>) -> args::Entry {
 
 fn text(entry: &args::Entry, inputs: &str) -> anyhow::Result<String> {
     let now = Timestamp::from_secs(1_790_000_000);
-    let entries = Entries::new(entry, inputs, now, 86_400)?;
-    Ok(entries.text(counts("2-4")?.map(|vcpus| (vcpus, [0xab; 48])))?)
+    let entries = Entries::new(entry, "guest", now, 86_400)?;
+    let guest = |vcpus| Measured {
+        vcpus,
+        measurement: [0xab; 48],
+        line: String::new(),
+        words: Vec::new(),
+        inputs: inputs.to_owned(),
+    };
+    let guests: Vec<Measured> = counts("2-4")?.map(guest).collect();
+    Ok(entries.text(&guests)?)
 }
 
 #[test]
@@ -102,4 +111,22 @@ fn help_names_the_kernel_parameter_the_policy_holds_pods_to() {
     let parameter = parameter.unwrap().trim();
     assert!(policy.contains(&format!("value == \"{parameter}\"")));
     assert!(args::INPUTS.lines().all(|line| line.chars().count() <= 80));
+}
+
+#[test]
+fn each_count_has_its_own_line() {
+    let with = |line: &str| with_count(line, core::num::NonZeroU16::new(7).unwrap());
+    for (line, expected) in [
+        ("a nr_cpus=2 b", "a nr_cpus=7 b"),
+        ("nr_cpus=2", "nr_cpus=7"),
+        ("a nr_cpus= b", "a nr_cpus=7 b"),
+        ("a  nr_cpus=16", "a  nr_cpus=7"),
+        ("x.nr_cpus=2", "x.nr_cpus=2"),
+        ("a=\"b nr_cpus=2\" c", "a=\"b nr_cpus=2\" c"),
+        ("maxcpus=2", "maxcpus=2"),
+        ("", ""),
+    ] {
+        assert_eq!(with(line).unwrap(), expected);
+    }
+    assert!(with("nr_cpus=2 nr_cpus=2").is_err());
 }

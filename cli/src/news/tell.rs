@@ -70,6 +70,11 @@ impl Teller {
         }
     }
 
+    /// Whether programs read what is told.
+    pub(crate) const fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Tells one piece of news.
     pub(crate) fn tell(&self, news: &News) {
         if self.json {

@@ -1,6 +1,8 @@
 //! Which checks mean what together, for people. A check that stands in no group
 //! is shown by its name: nothing is left out.
 
+mod alone;
+
 use job::Check;
 
 use super::{Mark, Verdict};
@@ -9,7 +11,8 @@ use crate::text::{short_hex, short_image};
 /// One line per group, and one for checks no group knows.
 pub(super) fn lines(verdict: &Verdict) -> Vec<String> {
     let seen = Seen(&verdict.checks);
-    let mut lines: Vec<String> = GROUPS
+    let groups = groups(verdict);
+    let mut lines: Vec<String> = groups
         .iter()
         .filter(|group| group.members.iter().any(|name| has(verdict, name)))
         .map(|group| {
@@ -18,7 +21,7 @@ pub(super) fn lines(verdict: &Verdict) -> Vec<String> {
         })
         .collect();
     // What this table does not know yet is shown all the same.
-    let known = |name: &str| GROUPS.iter().any(|group| group.members.contains(&name));
+    let known = |name: &str| groups.iter().any(|group| group.members.contains(&name));
     let others: Vec<&str> = verdict
         .checks
         .iter()
@@ -29,6 +32,22 @@ pub(super) fn lines(verdict: &Verdict) -> Vec<String> {
         lines.push(line(verdict.mark, "also checked", &others.join(", "), ""));
     }
     lines
+}
+
+/// How many groups are about any machine; the others are about that of an order.
+const OF_MACHINES: usize = 4;
+
+/// The groups for this verdict: of a job's machine, of a report or of a quote.
+fn groups(verdict: &Verdict) -> Vec<&'static Group> {
+    if has(verdict, "quote") {
+        return alone::QUOTE.iter().collect();
+    }
+    let (machine, job) = GROUPS.split_at(OF_MACHINES);
+    let others = match verdict.key {
+        Some(_) => job,
+        None => &alone::REPORT,
+    };
+    machine.iter().chain(others).collect()
 }
 
 fn has(verdict: &Verdict, name: &str) -> bool {
@@ -57,6 +76,11 @@ impl Seen<'_> {
         check.map_or("", |check| &check.seen)
     }
 
+    fn expected(&self, name: &str) -> &str {
+        let check = self.0.iter().find(|check| check.name == name);
+        check.map_or("", |check| &check.expected)
+    }
+
     /// `name (value)` in two.
     fn named(&self, name: &str) -> (&str, &str) {
         let seen = self.get(name);
@@ -65,7 +89,7 @@ impl Seen<'_> {
     }
 }
 
-const GROUPS: [Group; 8] = [
+static GROUPS: [Group; 8] = [
     Group {
         title: |mark| match mark {
             Mark::Hardware => "signed by AMD hardware",
@@ -83,6 +107,7 @@ const GROUPS: [Group; 8] = [
             "signing key's TCB",
             "signature algorithm",
             "signature",
+            "newer firmware",
             "chip",
         ],
         detail: |seen| {
@@ -105,6 +130,7 @@ const GROUPS: [Group; 8] = [
             "committed TCB",
             "launch TCB",
             "current TCB",
+            "extended TCBs",
             "mitigations",
         ],
         detail: |seen| {
@@ -137,6 +163,7 @@ const GROUPS: [Group; 8] = [
             "platform RAPL off",
             "ciphertext hiding",
             "alias check",
+            "IOMMU writes safe",
             "platform TIO",
         ],
         detail: |_| (String::new(), String::new()),

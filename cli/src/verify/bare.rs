@@ -5,8 +5,8 @@ use anyhow::{Context as _, Result};
 use collateral::item::Signer;
 use collateral::source::Effort;
 use collateral::supply::Shown;
-use evidence::{Evidence, RootClass};
-use job::{Digest, Size, Timestamp, Trust};
+use evidence::{Evidence, Reason, RootClass};
+use job::{Digest, NEWER_FIRMWARE, Size, Timestamp, Trust, UNKNOWN_PROCESSOR};
 
 use super::Conclusion;
 use super::binding::{Wanted, bind_runtime_data, unbound};
@@ -104,11 +104,7 @@ fn judge(
     match evidence::verify(&evidence, &expected, now) {
         Ok(verified) => {
             let mut checks = verified.checks().to_vec();
-            let measurement = verified.claims().measurement;
-            let guest = checks.iter_mut().find(|check| check.name == "guest image");
-            if let (Some(name), Some(check)) = (trust.guest_name(&measurement), guest) {
-                check.seen = format!("{name} ({})", check.seen).into();
-            }
+            trust.name_guest(&mut checks, size, now);
             Verdict {
                 key: None,
                 mark: Mark::of(verified.claims().class == RootClass::Simulated),
@@ -116,14 +112,29 @@ fn judge(
                 finding: Finding::Accepted,
             }
         }
-        Err(rejection) => Verdict {
-            key: None,
-            mark: Mark::of_refused(report, &rejection.checks, trust),
-            checks: rejection.checks,
-            finding: Finding::refused(
-                "the evidence does not prove what your trust file asks for",
-                "do not use this machine until somebody explains it",
-            ),
-        },
+        Err(mut rejection) => {
+            trust.name_guest(&mut rejection.checks, size, now);
+            Verdict {
+                key: None,
+                mark: Mark::of_refused(report, &rejection.checks, trust),
+                finding: finding(rejection.reason),
+                checks: rejection.checks,
+            }
+        }
     }
+}
+
+/// What a refusal means. That this program is too old is nobody's fault.
+fn finding(reason: Reason) -> Finding {
+    let (meaning, advice) = if reason == Reason::NewerFirmware {
+        NEWER_FIRMWARE
+    } else if reason == Reason::Generation {
+        UNKNOWN_PROCESSOR
+    } else {
+        (
+            "the evidence does not prove what your trust file asks for",
+            "do not use this machine until somebody explains it",
+        )
+    };
+    Finding::refused(meaning, advice)
 }

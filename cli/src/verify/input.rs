@@ -3,12 +3,12 @@
 //! alone says itself whether it is of SEV-SNP or TDX. What cannot be read is no
 //! refusal: it says nothing about any machine.
 
-mod bytes;
 mod folder;
 mod form;
 mod hcl;
 mod json;
 mod named;
+mod parts;
 mod raw;
 #[cfg(test)]
 mod tests;

@@ -180,7 +180,7 @@ fn what_makes_no_sense_is_refused() {
                 "--until",
                 "2027-02-30T00:00:00Z",
             ],
-            "would not take",
+            "there is no such day",
         ),
         (&[], "--vcpus"),
     ] {

@@ -12,6 +12,7 @@ mod failures;
 mod happy;
 #[path = "../../../collateral/tests/stand_in/key_server.rs"]
 mod key_server;
+mod newer;
 #[cfg(not(feature = "tdx"))]
 mod no_tdx;
 mod parties;

@@ -285,6 +285,28 @@ async fn a_quote_is_recognised_as_bytes_and_in_the_guest_components_json() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_quote_in_summary_is_what_its_checks_mean_together() {
+    let customer = Customer::new().await;
+    let (quote, collateral) = ("v5-td15ex.quote", "v5-td15ex.collateral.json");
+    let at = "2026-10-20T00:00:00Z";
+    let summary = customer.held(quote, collateral, at, &["--summary"]).await;
+    summary.assert(
+        0,
+        &[
+            "✓ signed by Intel hardware",
+            "✓ not revoked, new enough",
+            "✓ debug off, migration off",
+            "✓ guest image",
+            "✓ init data                         ",
+            "✓ what the guest asked to be signed ",
+        ],
+    );
+    for word in ["AMD", "also checked", "expected ", "exactly this job"] {
+        assert!(!summary.says(word), "{word}: {}", summary.out);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn programs_read_each_check_and_people_what_it_means() {
     let customer = Customer::new().await;
     let (quote, collateral) = ("v5-td15ex.quote", "v5-td15ex.collateral.json");

@@ -168,11 +168,79 @@ async fn a_report_alone_is_held_against_what_is_given_and_says_what_is_not() {
         "--vcpus",
         "3",
     ];
-    world
-        .cdvm(&size)
-        .end()
-        .await
-        .assert(3, &["✗ simulated · guest image", "nothing is accepted"]);
+    world.cdvm(&size).end().await.assert(
+        3,
+        &[
+            "✗ simulated · guest image",
+            "nothing is accepted; nearest are ",
+            "(of 2 vCPUs: ",
+        ],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_alone_in_summary_says_nothing_of_a_job() {
+    let world = World::new().await;
+    let (_, guest) = ordered(&world).await;
+    let (_, chip) = machine();
+    let report = &guest.attestation.report;
+    let json = simvendor::guest_components_json(report, chip);
+    std::fs::write(world.path("evidence.json"), json.to_string()).unwrap();
+    let summary = |host_data: &str, more: &[&str]| {
+        let args = [
+            "verify",
+            "--evidence",
+            "evidence.json",
+            "--summary",
+            "--report-data",
+            "any",
+            "--host-data",
+            host_data,
+        ];
+        world.cdvm(&[&args[..], more].concat())
+    };
+    let host_data = hex::encode(&report[0xc0..0xe0]);
+    let ended = summary(&host_data, &[]).end().await;
+    ended.assert(
+        0,
+        &[
+            "✓ simulated · signed by a SIMULATED vendor",
+            "✓ simulated · guest image",
+            "✓ simulated · init data                         as given",
+            "✓ simulated · what the guest asked to be signed NOT compared, by choice",
+            "! REPORT_DATA NOT compared, by choice",
+            "NOTHING is confidential",
+        ],
+    );
+    for word in [
+        "exactly this job",
+        "this request",
+        "also checked",
+        "expected",
+    ] {
+        assert!(!ended.says(word), "{word}: {}", ended.out);
+    }
+    let left_open = summary("any", &[]).end().await;
+    left_open.assert(
+        0,
+        &["✓ simulated · init data                         NOT compared"],
+    );
+    let refused = summary(&"ab".repeat(32), &[]).end().await;
+    refused.assert(3, &["✗ simulated · HOST_DATA", "seen "]);
+    assert!(!refused.says("✓"));
+
+    // At another time, written as for every option, and as before.
+    let at = ["--at", "2020-01-01T00:00:00Z"];
+    let early = summary(&host_data, &at).end().await;
+    early.assert(3, &["verified as on 2020-01-01T00:00:00Z"]);
+    let at = ["--at", "1577836800"];
+    let same = summary(&host_data, &at).end().await;
+    same.assert(3, &["verified as on 2020-01-01T00:00:00Z"]);
+    for wrong in ["yesterday", "2020-01-01", "2020-02-30T00:00:00Z", "-1"] {
+        let at = format!("--at={wrong}");
+        let ended = summary(&host_data, &[&at]).end().await;
+        ended.assert(2, &["write it as 2026-11-20T00:00:00Z"]);
+    }
 }
 
 /// Azure's HCL report around a report, with these runtime data.
@@ -259,7 +327,8 @@ async fn what_cannot_be_read_is_no_refusal() {
     std::fs::write(world.path("noise"), "noise").unwrap();
     std::fs::write(world.path("short.bin"), &guest.attestation.report[1..]).unwrap();
     let mut reserved = guest.attestation.report.clone();
-    reserved[0x4c] = 1;
+    // Where no signature reaches: what is signed is judged, not misread.
+    reserved[0x2d0] = 1;
     std::fs::write(world.path("reserved.bin"), reserved).unwrap();
     let any = ["--host-data", "any", "--report-data", "any"];
     for evidence in ["noise", "short.bin", "reserved.bin", "not-there"] {

@@ -40,6 +40,15 @@ impl Generation {
         }
     }
 
+    /// PLATFORM_INFO of such a machine as it is sold: SMT on, and on every Turin
+    /// IOMMU_WRITE_SAFE (bit 6).
+    pub const fn platform_info(self) -> u64 {
+        match self {
+            Self::Milan | Self::Genoa => 1,
+            Self::Turin => 1 << 6 | 1,
+        }
+    }
+
     /// The eight bytes of a TCB in a report.
     pub const fn tcb_bytes(self, tcb: [u8; 5]) -> [u8; 8] {
         let [fmc, bootloader, tee, snp, microcode] = tcb;

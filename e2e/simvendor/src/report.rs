@@ -8,7 +8,7 @@ use crate::{Chip, Error, Generation};
 /// Every field of a report that a test may want to set.
 #[derive(Clone, Debug)]
 pub struct Fields {
-    /// Format version, 2 to 5.
+    /// Format version, 2 to 6.
     pub version: u32,
     /// The guest's own security version.
     pub guest_svn: u32,
@@ -50,6 +50,8 @@ pub struct Fields {
     pub firmware: [u8; 3],
     /// Launch and current mitigation vectors (version 5).
     pub mitigations: [u64; 2],
+    /// Current, launch and committed extended TCB (version 6).
+    pub extended_tcbs: [[u8; 32]; 3],
 }
 
 impl Fields {
@@ -64,7 +66,7 @@ impl Fields {
             image_id: [0; 16],
             vmpl: 0,
             signature_algorithm: 1,
-            platform_info: 0x01,
+            platform_info: chip.generation().platform_info(),
             key_info: if spec.common_name.ends_with("VLEK") {
                 1 << 2
             } else {
@@ -82,6 +84,7 @@ impl Fields {
             tcb: [spec.tcb; 4],
             firmware: [29, 55, 1],
             mitigations: [0; 2],
+            extended_tcbs: [[0; 32]; 3],
         }
     }
 
@@ -131,7 +134,11 @@ impl Fields {
         for vector in self.mitigations {
             put(&if self.version >= 5 { vector } else { 0 }.to_le_bytes());
         }
-        put(&[0; 152]);
+        put(&[0; 24]);
+        for tcb in self.extended_tcbs {
+            put(if self.version >= 6 { &tcb } else { &[0; 32] });
+        }
+        put(&[0; 32]);
         out
     }
 }

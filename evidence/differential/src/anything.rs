@@ -1,7 +1,9 @@
 //! The expectation for comparing and measuring: nothing of a report is left out,
 //! and every choice is open.
 
-use evidence::{Accept, Expected, Flag, Mitigations, Revocation, Root, Tcb, TcbFloor};
+use evidence::{
+    Accept, Expected, Flag, Mitigations, PerGeneration, Revocation, Root, Tcb, TcbFloor,
+};
 
 /// An expectation that leaves every choice open; what a report binds is taken
 /// from the report.
@@ -20,7 +22,8 @@ pub fn anything(root: Root, report: &[u8]) -> Expected {
         }],
         roots: vec![root],
         revocation: Revocation::NotChecked,
-        mitigations: Mitigations::Any,
+        mitigations: PerGeneration::all(Mitigations::Any),
+        unknown_bits: Vec::new(),
         measurement: Accept::Any,
         host_data: field(report, 0x0c0),
         report_data: field(report, 0x050),
@@ -41,6 +44,7 @@ pub fn anything(root: Root, report: &[u8]) -> Expected {
         platform_rapl_disabled: Flag::Any,
         platform_ciphertext_hiding: Flag::Any,
         platform_alias_check: Flag::Any,
+        platform_iommu_write_safe: Flag::Any,
         platform_tio: Flag::Any,
         guest_svn_minimum: 0,
         family_id: Accept::Any,

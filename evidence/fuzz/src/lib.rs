@@ -141,7 +141,11 @@ fn fields(report: &Report) {
     black_box((report.host_data(), report.id_key_digest()));
     black_box((report.author_key_digest(), report.report_id()));
     black_box((report.report_id_ma(), report.cpuid(), report.chip_id()));
-    black_box((report.firmware(), report.mitigations()));
+    black_box((
+        report.firmware(),
+        report.mitigations(),
+        report.extended_tcbs(),
+    ));
 }
 
 /// What a target's program does without a fuzzer: reads the files it is given.

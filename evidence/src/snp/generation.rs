@@ -31,6 +31,15 @@ impl Generation {
         }
     }
 
+    /// The name of processors that are known by name, and whose roots are not here
+    /// (AMD 56860, revision 1.59): nothing about them can be verified.
+    pub(super) const fn without_root(family: u8, model: u8) -> Option<&'static str> {
+        match (family, model) {
+            (0x1a, 0x50) => Some("Venice"),
+            _ => None,
+        }
+    }
+
     /// Bytes of a chip's id that count: the rest of a report's field is zero
     /// (AMD 57230, table "VCEK Certificate Fields", HWID).
     pub const fn chip_id_len(self) -> usize {

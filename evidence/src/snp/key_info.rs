@@ -24,9 +24,9 @@ pub enum Signer {
 }
 
 impl KeyInfo {
-    /// Whether a bit without a meaning is set.
-    pub(super) const fn has_reserved_bits(self) -> bool {
-        self.0 >> 5 != 0
+    /// All 32 bits.
+    pub(super) const fn bits(self) -> u32 {
+        self.0
     }
 
     /// Whether the chip key is masked: the firmware then writes zeroes in place

@@ -30,7 +30,8 @@ pub(super) fn require(
         require_chip(ledger, report, origin)?;
     }
     require_certified_tcb(ledger, origin, tcbs.reported)?;
-    require_mitigations(ledger, expected, report)?;
+    let demanded = *expected.mitigations.of(origin.root.generation());
+    require_mitigations(ledger, demanded, report)?;
     Ok(tcbs)
 }
 
@@ -51,19 +52,22 @@ fn require_tcbs(
         return Err(ledger.refuse(Reason::NoTcbFloor, "TCB floor", wanted, "none is known"));
     };
     let wanted = format!("at least {floor}");
-    let mut require = |field, name, reason| match report.tcb(generation, field) {
-        None => Err(ledger.refuse(Reason::TcbForm, name, wanted.clone(), "unknown components")),
-        Some(tcb) => {
-            ledger.require(reason, name, wanted.clone(), tcb, tcb.is_at_least(floor))?;
-            Ok(tcb)
-        }
+    let mut require = |field, name, reason| {
+        let tcb = report.tcb(generation, field);
+        ledger.require(reason, name, wanted.clone(), tcb, tcb.is_at_least(floor))?;
+        Ok(tcb)
     };
-    Ok(Tcbs {
+    let tcbs = Tcbs {
         reported: require(TcbField::Reported, "reported TCB", Reason::ReportedTcb)?,
         committed: require(TcbField::Committed, "committed TCB", Reason::CommittedTcb)?,
         launch: require(TcbField::Launch, "launch TCB", Reason::LaunchTcb)?,
         current: require(TcbField::Current, "current TCB", Reason::CurrentTcb)?,
-    })
+    };
+    if let Some(extended) = report.extended_tcbs() {
+        // Nobody said yet what their parts are: the TCBs above are held to the floor.
+        ledger.pass("extended TCBs", "any: they have no floor", extended);
+    }
+    Ok(tcbs)
 }
 
 /// The certificate's HWID is the report's chip: as many bytes as this generation
@@ -111,16 +115,16 @@ fn require_certified_tcb(
 
 fn require_mitigations(
     ledger: &mut Ledger,
-    expected: &Expected,
+    demanded: Mitigations,
     report: &Report,
 ) -> Result<(), Rejection> {
     let seen = report.mitigations();
-    let (reason, holds) = match (expected.mitigations, seen) {
+    let (reason, holds) = match (demanded, seen) {
         (Mitigations::Required(bits), Some(seen)) => (Reason::Mitigations, seen.have_all(bits)),
         (Mitigations::Required(_), None) => (Reason::MitigationsMissing, false),
         (Mitigations::Any, _) => (Reason::Mitigations, true),
     };
     let none = || "none in this version".to_owned();
     let seen = seen.map_or_else(none, |seen| seen.to_string());
-    ledger.require(reason, "mitigations", expected.mitigations, seen, holds)
+    ledger.require(reason, "mitigations", demanded, seen, holds)
 }

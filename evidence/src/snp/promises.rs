@@ -64,6 +64,8 @@ fn require_platform(ledger: &mut Ledger, x: &Expected, report: &Report) -> Resul
     require(Reason::PlatformCiphertextHiding, name, flag, 4)?;
     let (name, flag) = ("alias check", x.platform_alias_check);
     require(Reason::PlatformAliasCheck, name, flag, 5)?;
+    let (name, flag) = ("IOMMU writes safe", x.platform_iommu_write_safe);
+    require(Reason::PlatformIommuWriteSafe, name, flag, 6)?;
     require(Reason::PlatformTio, "platform TIO", x.platform_tio, 7)
 }
 

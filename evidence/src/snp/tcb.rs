@@ -22,29 +22,44 @@ pub struct Tcb {
 
 impl Tcb {
     /// From the eight bytes of a report (AMD 56860, table "TCB_VERSION"; Turin:
-    /// its second structure). `None` when a reserved byte is not zero.
+    /// its second structure). `None` when a reserved bit is set.
     pub const fn from_bytes(generation: Generation, bytes: [u8; 8]) -> Option<Self> {
+        if u64::from_le_bytes(bytes) & Self::without_meaning(generation) != 0 {
+            return None;
+        }
+        Some(Self::known(generation, bytes))
+    }
+
+    /// The components that are known, whatever stands beside them.
+    pub(super) const fn known(generation: Generation, bytes: [u8; 8]) -> Self {
+        match (generation, bytes) {
+            (
+                Generation::Milan | Generation::Genoa,
+                [bootloader, tee, _, _, _, _, snp, microcode],
+            ) => Self {
+                fmc: 0,
+                bootloader,
+                tee,
+                snp,
+                microcode,
+            },
+            (Generation::Turin, [fmc, bootloader, tee, snp, _, _, _, microcode]) => Self {
+                fmc,
+                bootloader,
+                tee,
+                snp,
+                microcode,
+            },
+        }
+    }
+
+    /// The bits between the components.
+    pub(super) const fn without_meaning(generation: Generation) -> u64 {
         match generation {
-            Generation::Milan | Generation::Genoa => match bytes {
-                [bootloader, tee, 0, 0, 0, 0, snp, microcode] => Some(Self {
-                    fmc: 0,
-                    bootloader,
-                    tee,
-                    snp,
-                    microcode,
-                }),
-                _ => None,
-            },
-            Generation::Turin => match bytes {
-                [fmc, bootloader, tee, snp, 0, 0, 0, microcode] => Some(Self {
-                    fmc,
-                    bootloader,
-                    tee,
-                    snp,
-                    microcode,
-                }),
-                _ => None,
-            },
+            // Bits 47:16.
+            Generation::Milan | Generation::Genoa => 0x0000_ffff_ffff_0000,
+            // Bits 55:32.
+            Generation::Turin => 0x00ff_ffff_0000_0000,
         }
     }
 
@@ -98,6 +113,21 @@ mod tests {
         let text = "fmc 9, bootloader 1, tee 2, snp 3, microcode 4";
         assert_eq!(turin.to_string(), text);
         assert_eq!(Tcb { fmc: 0, ..turin }, milan);
+    }
+
+    #[test]
+    fn every_byte_is_a_component_or_reserved() {
+        for (generation, reserved) in [
+            (Generation::Milan, 2..6),
+            (Generation::Genoa, 2..6),
+            (Generation::Turin, 4..7),
+        ] {
+            for bit in 0..64 {
+                let bytes = (1_u64 << bit).to_le_bytes();
+                let read = Tcb::from_bytes(generation, bytes);
+                assert_eq!(read.is_none(), reserved.contains(&(bit / 8)), "{bit}");
+            }
+        }
     }
 
     #[test]

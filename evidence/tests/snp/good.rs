@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use evidence::{
     Accept, EndorsementKey, FirmwareVersion, Flag, Generation, MitigationVectors, Mitigations,
-    Reason, RootClass,
+    PerGeneration, Reason, RootClass,
 };
 use simvendor::Fields;
 
@@ -15,7 +15,7 @@ fn good_evidence_of_every_generation_version_and_key_passes() {
     for generation in Generation::ALL {
         let world = world(generation);
         for chip in [&world.vcek, &world.vlek] {
-            for version in 3..=5 {
+            for version in 3..=6 {
                 let fields = Fields {
                     version,
                     ..World::fields(chip)
@@ -40,7 +40,7 @@ fn claims_are_those_of_the_report() {
             f.tcb[3][4] += 1;
             f.mitigations = [0b0111, 0b1101];
             f.guest_svn = 7;
-            f.platform_info = 0b10_0001;
+            f.platform_info |= 0b10_0000;
             (f.family_id, f.image_id) = ([1; 16], [2; 16]);
             (f.id_key_digest, f.author_key_digest) = ([3; 48], [4; 48]);
             f.report_id_ma = [5; 32];
@@ -51,7 +51,7 @@ fn claims_are_those_of_the_report() {
             x.report_id_ma = Accept::Any;
             x.platform_alias_check = Flag::On;
             x.guest_svn_minimum = 7;
-            x.mitigations = Mitigations::Required(0b0101);
+            x.mitigations = PerGeneration::all(Mitigations::Required(0b0101));
         });
     let verified = case.verify().unwrap();
     let claims = verified.claims();
@@ -76,7 +76,7 @@ fn claims_are_those_of_the_report() {
     assert_eq!(claims.firmware, firmware);
     assert_eq!(claims.firmware.to_string(), "1.55.29");
     assert_eq!((claims.vmpl, claims.guest_svn), (0, 7));
-    assert_eq!((claims.policy, claims.platform_info), (0x30000, 0b10_0001));
+    assert_eq!((claims.policy, claims.platform_info), (0x30000, 0b110_0001));
     assert_eq!(claims.report_id, [0x1d; 32]);
     assert_eq!(claims.measurement, [0xaa; 48]);
     assert_eq!(claims.host_data, [0xbb; 32]);

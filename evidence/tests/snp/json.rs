@@ -10,7 +10,7 @@ fn the_guest_components_form_is_the_same_evidence() {
     for generation in Generation::ALL {
         let world = world(generation);
         for chip in [&world.vcek, &world.vlek] {
-            for version in 3..=5 {
+            for version in 3..=6 {
                 let fields = Fields {
                     version,
                     mitigations: [3, u64::MAX],

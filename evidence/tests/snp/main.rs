@@ -11,6 +11,8 @@ mod json;
 #[cfg(test)]
 mod matrix;
 #[cfg(test)]
+mod newer;
+#[cfg(test)]
 mod table;
 #[cfg(test)]
 mod tcb;

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use evidence::{Accept, Expected, Flag, Generation, Mitigations, Reason, Revocation};
+use evidence::{
+    Accept, Expected, Flag, Generation, Mitigations, PerGeneration, Reason, Revocation,
+};
 use simvendor::{ChipSpec, Fields, RevocationSpec};
 
 use crate::world::{Case, DAY, NOW, World, stranger, world};
@@ -94,7 +96,7 @@ fn a_mitigation_must_be_there_at_launch_and_now() {
     let world = world(Generation::Turin);
     let verdict = |version, mitigations, required| {
         let case = world.with(|f| (f.version, f.mitigations) = (version, mitigations));
-        let case = case.expecting(|x| x.mitigations = Mitigations::Required(required));
+        let case = case.expecting(|x| x.mitigations.turin = Mitigations::Required(required));
         case.verify().map(|_| ()).map_err(|refused| refused.reason)
     };
     let missing = Err(Reason::Mitigations);
@@ -109,6 +111,25 @@ fn a_mitigation_must_be_there_at_launch_and_now() {
     let silent = Err(Reason::MitigationsMissing);
     assert_eq!(verdict(4, [0; 2], 0), silent);
     assert_eq!(verdict(3, [0; 2], 0), silent);
+}
+
+#[test]
+fn mitigations_are_demanded_of_one_generation_or_of_all() {
+    let verdict = |generation, demanded| {
+        let case = world(generation).with(|f| (f.version, f.mitigations) = (5, [0xb; 2]));
+        let case = case.expecting(|x| x.mitigations = demanded);
+        case.verify().map(|_| ()).map_err(|refused| refused.reason)
+    };
+    let mut of_turin = PerGeneration::all(Mitigations::Any);
+    *of_turin.of_mut(Generation::Turin) = Mitigations::Required(1 << 2);
+    let missing = Err(Reason::Mitigations);
+    assert_eq!(verdict(Generation::Milan, of_turin), Ok(()));
+    assert_eq!(verdict(Generation::Genoa, of_turin), Ok(()));
+    assert_eq!(verdict(Generation::Turin, of_turin), missing);
+    let of_all = PerGeneration::all(Mitigations::Required(1 << 2));
+    for generation in Generation::ALL {
+        assert_eq!(verdict(generation, of_all), missing);
+    }
 }
 
 fn names(checks: &[evidence::Check]) -> Vec<String> {
@@ -197,6 +218,12 @@ const FLAGS: &[(Reason, Field, u32, Place)] = &[
         Place::Platform,
     ),
     (
+        Reason::PlatformIommuWriteSafe,
+        |x| &mut x.platform_iommu_write_safe,
+        6,
+        Place::Platform,
+    ),
+    (
         Reason::PlatformTio,
         |x| &mut x.platform_tio,
         7,
@@ -243,17 +270,11 @@ const BREAKS: &[(Reason, Break)] = &[
         case
     }),
     (Reason::ReportVersion, |w| w.with(|f| f.version = 1)),
-    (Reason::ReportVersion, |w| w.with(|f| f.version = 6)),
-    (Reason::ReservedByte, |w| patched(w, 0x04c, 1)),
-    (Reason::ReservedByte, |w| patched(w, 0x18b, 1)),
-    (Reason::ReservedByte, |w| patched(w, 0x1f8, 1)),
-    (Reason::ReservedByte, |w| patched(w, 0x29f, 1)),
-    (Reason::ReservedBit, |w| w.with(|f| f.policy &= !(1 << 17))),
-    (Reason::ReservedBit, |w| w.with(|f| f.policy |= 1 << 26)),
-    (Reason::ReservedBit, |w| {
-        w.with(|f| f.platform_info |= 1 << 6)
+    (Reason::ReservedByte, |w| {
+        let mut case = w.case();
+        case.evidence.report[0x2d0] = 1;
+        case
     }),
-    (Reason::ReservedBit, |w| w.with(|f| f.key_info |= 1 << 5)),
     (Reason::ReportVersion, |w| w.with(|f| f.version = 2)),
     (Reason::Generation, |w| {
         w.with(|f| f.cpuid = [0x17, 0x31, 0])
@@ -263,6 +284,9 @@ const BREAKS: &[(Reason, Break)] = &[
     }),
     (Reason::Generation, |w| {
         w.with(|f| f.cpuid = [0x1a, 0x12, 0])
+    }),
+    (Reason::Generation, |w| {
+        w.with(|f| f.cpuid = [0x1a, 0x50, 0])
     }),
     // Who signed.
     (Reason::NoRoot, |w| w.with(|f| f.cpuid = [0x19, 0x01, 0])),
@@ -401,7 +425,6 @@ const BREAKS: &[(Reason, Break)] = &[
         w.case()
             .expecting(|x| x.tcb_floors[0].generation = Generation::Milan)
     }),
-    (Reason::TcbForm, |w| patched(w, 0x182, 1)),
     (Reason::ReportedTcb, |w| w.with(|f| f.tcb[1][1] -= 1)),
     (Reason::CommittedTcb, |w| w.with(|f| f.tcb[2][3] -= 1)),
     (Reason::LaunchTcb, |w| w.with(|f| f.tcb[3][4] -= 1)),
@@ -430,11 +453,17 @@ const BREAKS: &[(Reason, Break)] = &[
     }),
     (Reason::MitigationsMissing, |w| {
         w.with(|f| f.version = 4)
-            .expecting(|x| x.mitigations = Mitigations::Required(0))
+            .expecting(|x| x.mitigations = PerGeneration::all(Mitigations::Required(0)))
     }),
     (Reason::Mitigations, |w| {
         w.with(|f| (f.version, f.mitigations) = (5, [3, 1]))
-            .expecting(|x| x.mitigations = Mitigations::Required(2))
+            .expecting(|x| x.mitigations = PerGeneration::all(Mitigations::Required(2)))
+    }),
+    // What no firmware has said so far.
+    (Reason::NewerFirmware, |w| w.with(|f| f.version = 7)),
+    (Reason::NewerFirmware, |w| patched(w, 0x04c, 1)),
+    (Reason::NewerFirmware, |w| {
+        w.with(|f| f.platform_info |= 1 << 8)
     }),
     // What it promises.
     (Reason::Vmpl, |w| w.with(|f| f.vmpl = 1)),
@@ -470,6 +499,9 @@ const BREAKS: &[(Reason, Break)] = &[
     }),
     (Reason::PlatformAliasCheck, |w| {
         w.with(|f| f.platform_info |= 1 << 5)
+    }),
+    (Reason::PlatformIommuWriteSafe, |w| {
+        w.with(|f| f.platform_info |= 1 << 6)
     }),
     (Reason::PlatformTio, |w| {
         w.with(|f| f.platform_info |= 1 << 7)

@@ -49,34 +49,6 @@ fn every_component_of_every_tcb_is_held_to_the_floor() {
 }
 
 #[test]
-fn bytes_that_are_no_component_are_refused() {
-    for (generation, reserved) in [
-        (Generation::Milan, 2..6),
-        (Generation::Genoa, 2..6),
-        (Generation::Turin, 4..7),
-    ] {
-        let world = world(generation);
-        for (at, name) in [
-            (0x038, "current TCB"),
-            (0x180, "reported TCB"),
-            (0x1e0, "committed TCB"),
-            (0x1f0, "launch TCB"),
-        ] {
-            for byte in reserved.clone() {
-                let fields = crate::world::World::fields(&world.vcek);
-                let mut unsigned = fields.unsigned(world.simulated);
-                unsigned[at + byte] = 1;
-                let refused = world.case_over(&world.vcek, unsigned).verify();
-                let refused = refused.unwrap_err();
-                assert_eq!(refused.reason, Reason::TcbForm);
-                let last = refused.checks.last().unwrap();
-                assert_eq!((&*last.name, &*last.seen), (name, "unknown components"));
-            }
-        }
-    }
-}
-
-#[test]
 fn of_several_floors_each_must_be_met() {
     let world = world(Generation::Milan);
     let floor = |snp, microcode| TcbFloor {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use evidence::{
-    Accept, Evidence, Expected, Flag, Generation, ListAge, Mitigations, Rejection, Revocation,
-    Root, Tcb, TcbFloor, Timestamp, Verified, verify,
+    Accept, Evidence, Expected, Flag, Generation, ListAge, Mitigations, PerGeneration, Rejection,
+    Revocation, Root, Tcb, TcbFloor, Timestamp, Verified, verify,
 };
 use simvendor::{Chip, ChipSpec, Fields, Provider, RevocationSpec, Vendor};
 
@@ -201,7 +201,8 @@ impl World {
                 generation: self.generation,
                 lowest: self.floor(),
             }],
-            mitigations: Mitigations::Any,
+            mitigations: PerGeneration::all(Mitigations::Any),
+            unknown_bits: Vec::new(),
             measurement: Accept::Exactly([0xaa; 48]),
             host_data: [0xbb; 32],
             report_data: [b'c'; 64],
@@ -222,6 +223,10 @@ impl World {
             platform_rapl_disabled: Flag::Off,
             platform_ciphertext_hiding: Flag::Off,
             platform_alias_check: Flag::Off,
+            platform_iommu_write_safe: match self.generation {
+                Generation::Milan | Generation::Genoa => Flag::Off,
+                Generation::Turin => Flag::On,
+            },
             platform_tio: Flag::Off,
             guest_svn_minimum: 0,
             family_id: Accept::Exactly([0; 16]),

@@ -101,6 +101,28 @@ fn the_machine_that_was_ordered_is_accepted() {
 }
 
 #[test]
+fn another_guest_is_refused_with_what_was_seen_and_the_nearest_entry() {
+    let manifest = examples::manifest();
+    let mut attestation = attest(&manifest);
+    let (_, chip) = machine();
+    let report = evidence::Report::parse(&attestation.report).unwrap();
+    let fields = Fields {
+        measurement: [9; 48],
+        host_data: report.host_data(),
+        report_data: report.report_data(),
+        ..Fields::new(chip)
+    };
+    attestation.report = fields.sign(chip).unwrap();
+    let (order, offer) = (examples::order(), examples::offer());
+    let refusal = accept(&attestation, &order, &offer, &trust(), now()).unwrap_err();
+    let check = refusal.checks.last().unwrap();
+    let entry = hex::encode(simvendor::measurement(2, ""));
+    assert_eq!(check.name, "guest image");
+    assert_eq!(check.expected, format!("simulated guest ({entry})"));
+    assert_eq!(check.seen, hex::encode([9; 48]));
+}
+
+#[test]
 fn every_flipped_byte_is_refused() {
     let good = attest(&examples::manifest());
     let (order, offer) = (examples::order(), examples::offer());

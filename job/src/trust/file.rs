@@ -3,11 +3,12 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use evidence::{
-    Generation, ListAge, Revocation, Root, RootClass, RootError, Tcb, TcbFloor, built_in_roots,
+    Generation, ListAge, Revocation, Root, RootClass, RootError, Tcb, TcbFloor, UnknownBitError,
+    built_in_roots,
 };
 use serde::Deserialize;
 
-use super::snp::SnpRules;
+use super::snp::{self, SnpForm, SnpRules};
 use super::{Agent, Entry, Guest, Simulated, Trust, tdx};
 use crate::{Digest, ImageRef, Timestamp};
 
@@ -59,6 +60,12 @@ pub enum TrustError {
     /// The digest of a policy that is none.
     #[error("the policy's sha256 {0:?} is not 64 hex digits")]
     Policy(String),
+    /// A name of `[snp] unknown_bits` that names none.
+    #[error("[snp] unknown_bits: {0}")]
+    UnknownBit(#[from] UnknownBitError),
+    /// A name of `[snp] mitigations` that names none.
+    #[error("[snp] mitigations: {0:?}: {1}")]
+    Mitigation(String, &'static str),
     /// A register of a TDX guest that is none.
     #[error(
         "{1} of the TDX guest {0:?} is wrong: mr_td is 96 hex digits, rtmrs are four times as many, \
@@ -99,7 +106,7 @@ impl Trust {
         Ok(Self {
             roots,
             revocation: Revocation::Checked(list_age(file.revocation_max_age_days)),
-            snp: file.snp.unwrap_or(SnpRules::ANY),
+            snp: file.snp.map_or(Ok(SnpRules::ANY), snp::rules)?,
             tcb_floors: collect(file.tcb_floors, |form| {
                 let TcbFloorForm {
                     generation,
@@ -315,7 +322,7 @@ struct File {
     #[serde(default)]
     revocation_lists: Vec<ListForm>,
     /// Left out: nothing is demanded beyond what every job needs.
-    snp: Option<SnpRules>,
+    snp: Option<SnpForm>,
     #[serde(default)]
     tcb_floors: Vec<TcbFloorForm>,
     #[serde(default)]

@@ -1,7 +1,7 @@
 //! Which trust files are read, and what they make of evidence.
 
 use base64::engine::general_purpose::STANDARD as BASE64;
-use evidence::{Accept, ListAge, Revocation};
+use evidence::{Accept, ListAge, Mitigations, PerGeneration, Revocation};
 
 use super::{Simulated, TdxStatus, Trust, TrustError};
 use crate::{Timestamp, binding::policy_digest};
@@ -231,6 +231,7 @@ fn what_is_demanded_of_platforms_is_named_bit_by_bit() {
             x.platform_ciphertext_hiding,
             x.platform_alias_check,
             x.platform_tio,
+            x.platform_iommu_write_safe,
         ]
     };
     let names = [
@@ -241,6 +242,7 @@ fn what_is_demanded_of_platforms_is_named_bit_by_bit() {
         "ciphertext_hiding",
         "alias_check",
         "tio",
+        "iommu_write_safe",
     ];
     let parse = |words: &[&str]| {
         let lines: Vec<_> = std::iter::zip(names, words)
@@ -249,20 +251,74 @@ fn what_is_demanded_of_platforms_is_named_bit_by_bit() {
         let head = "version = 1\nrevocation_max_age_days = 30\n[snp]\n";
         Trust::parse(&(head.to_owned() + &lines.concat()), Simulated::Refused)
     };
-    let own = parse(&["off", "any", "on", "any", "on", "on", "off"]).unwrap();
-    let wanted = [Off, Any, On, Any, On, On, Off];
+    let words = ["off", "any", "on", "any", "on", "on", "off", "on"];
+    let own = parse(&words).unwrap();
+    let wanted = [Off, Any, On, Any, On, On, Off, On];
     assert_eq!(expected(&own), wanted);
+    // A file from before the last one had a name.
+    let before = expected(&parse(&words[..7]).unwrap());
+    assert_eq!(before, [Off, Any, On, Any, On, On, Off, Any]);
     // They stay a file's own; without the table nothing more is demanded.
     let shipped = Trust::built_in().unwrap();
-    assert_eq!(expected(&shipped), [Any; 7]);
+    assert_eq!(expected(&shipped), [Any; 8]);
     assert_eq!(
         expected(&own.clone().with_entries_of(shipped.clone())),
         wanted
     );
-    assert_eq!(expected(&shipped.with_entries_of(own)), [Any; 7]);
+    assert_eq!(expected(&shipped.with_entries_of(own)), [Any; 8]);
     // One is missing, one is no word.
     assert!(parse(&["off", "any", "on", "any", "on", "on"]).is_err());
     assert!(parse(&["off", "any", "on", "any", "on", "yes", "off"]).is_err());
+}
+
+#[test]
+fn unknown_bits_and_mitigations_are_named_and_stay_a_files_own() {
+    let parse = |lines: &str| {
+        let text = format!("version = 1\n[snp]\n{lines}");
+        Trust::parse(&text, Simulated::Refused)
+    };
+    let of = |trust: &Trust| {
+        let host_data = crate::Digest::from_bytes([0; 32]);
+        let now = Timestamp::from_secs(1_795_000_000);
+        let x = trust.expected_of_machine(super::Size::Any, host_data, [0; 64], now);
+        let names = x.unknown_bits.iter().map(ToString::to_string);
+        (names.collect::<Vec<_>>(), x.mitigations)
+    };
+    let nothing = (Vec::new(), PerGeneration::all(Mitigations::Any));
+    let shipped = Trust::built_in().unwrap();
+    assert_eq!(of(&shipped), nothing);
+    assert_eq!(of(&parse("").unwrap()), nothing);
+    let own = "unknown_bits = [\"PLATFORM_INFO:9\", \"0x208:0\"]\n\
+               mitigations = [\"AMD-SB-3016\", \"Turin: bit 5\"]\n";
+    let own = parse(own).unwrap();
+    let bits = Mitigations::Required;
+    let demanded = PerGeneration {
+        milan: bits(0b100),
+        genoa: bits(0b100),
+        turin: bits(0b10_0100),
+    };
+    let names = vec!["PLATFORM_INFO:9".to_owned(), "0x208:0".to_owned()];
+    let wanted = (names, demanded);
+    assert_eq!(of(&own), wanted);
+    assert_eq!(of(&own.clone().with_entries_of(shipped.clone())), wanted);
+    assert_eq!(of(&shipped.with_entries_of(own)), nothing);
+    for wrong in ["POLICY:19", "PLATFORM_INFO:6", "VERSION:7", "9", ""] {
+        let read = parse(&format!("unknown_bits = [\"{wrong}\"]"));
+        assert!(matches!(read, Err(TrustError::UnknownBit(_))), "{wrong}");
+    }
+    for wrong in ["AMD-SB-1", "bit 64", "Rome: bit 1", ""] {
+        let read = parse(&format!("mitigations = [\"{wrong}\"]"));
+        assert!(matches!(read, Err(TrustError::Mitigation(..))), "{wrong}");
+    }
+    for wrong in [
+        "unknown_bits = \"any\"",
+        "mitigations = 4",
+        "mitigation = []",
+        "tio = \"on\"",
+    ] {
+        let read = parse(wrong);
+        assert!(matches!(read, Err(TrustError::Form(_))), "{wrong}");
+    }
 }
 
 #[test]

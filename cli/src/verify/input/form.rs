@@ -1,8 +1,8 @@
 //! Which form evidence has: bytes as the machine made them, the same as digits or
 //! base64, or JSON. Each text is taken off once; what is none of them gets its name.
 
-use super::bytes::decoded;
 use super::named::{NotRead, named};
+use super::parts::decoded;
 use super::raw::raw;
 use super::{Alone, json};
 

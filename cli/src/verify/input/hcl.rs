@@ -6,8 +6,8 @@
 use evidence::{Evidence, REPORT_LEN};
 use job::Digest;
 
-use super::bytes::report;
 use super::named::NotRead;
+use super::parts::report;
 use super::{Alone, Beside};
 
 /// Its first bytes.

@@ -5,9 +5,9 @@ use evidence::{EndorsementKey, from_guest_components, signing_certificate};
 use job::Digest;
 use serde_json::{Map, Value};
 
-use super::bytes::{decoded, is_quote, report};
 use super::hcl::{self, Hardware};
 use super::named::NotRead;
+use super::parts::{decoded, is_quote, report};
 use super::raw::raw;
 use super::{Alone, Beside, Quoted};
 

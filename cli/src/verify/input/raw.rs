@@ -1,9 +1,10 @@
-//! Evidence as bytes, as a machine made them.
+//! Evidence as bytes: a report, alone or with the certificate table behind it, a
+//! quote, or Azure's report around one.
 
 use evidence::from_extended_report;
 
-use super::bytes::{is_quote, is_report, report};
 use super::named::NotRead;
+use super::parts::{is_quote, is_report, report};
 use super::{Alone, Beside, Quoted, hcl};
 
 /// Bytes as a machine gives them, if they are of a kind that is read here.

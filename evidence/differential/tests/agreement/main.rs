@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use differential::{Input, Refusal, ours, theirs};
-use evidence::{Generation, Reason, Timestamp};
+use evidence::{Generation, Reason, Timestamp, Verified};
 
 use dice::Dice;
 use stricter::STRICTER;
@@ -28,7 +28,7 @@ static WORLDS: LazyLock<[World; 3]> = LazyLock::new(|| Generation::ALL.map(World
 
 #[test]
 fn what_ours_accepts_sev_accepts_and_where_ours_is_stricter_the_list_says_why() {
-    let (mut both_accept, mut both_refuse) = (0, 0);
+    let (mut both_accept, mut both_refuse, mut extended) = (0, 0, 0);
     let mut stricter: BTreeMap<usize, u64> = BTreeMap::new();
     let mut unlisted = Vec::new();
     for seed in 0..INPUTS {
@@ -38,6 +38,8 @@ fn what_ours_accepts_sev_accepts_and_where_ours_is_stricter_the_list_says_why() 
         match (ours(&input, Timestamp::from_secs(NOW)), theirs(&input)) {
             (Ok(_), Ok(())) => both_accept += 1,
             (Err(_), Err(_)) => both_refuse += 1,
+            // It knows version 6 as 5: extended TCBs are bytes that must be zero to it.
+            (Ok(verified), Err(_)) if has_extended_tcbs(&verified) => extended += 1,
             (Ok(_), Err(error)) => panic!("{seed} {name}: only ours accepts; sev: {error}"),
             (Err(refusal), Ok(())) => {
                 if refusal == Refusal::Evidence(Reason::Signature) {
@@ -57,8 +59,15 @@ fn what_ours_accepts_sev_accepts_and_where_ours_is_stricter_the_list_says_why() 
         println!("{seen:5} only ours refuses, {refusal:?}: {why}");
         assert!(seen > 0, "{refusal:?} was never the difference");
     }
+    println!("{extended:5} only ours accepts: extended TCBs");
+    assert!(extended > 0, "no version 6 with extended TCBs");
     assert!(both_accept > INPUTS / 10, "{both_accept}");
     assert!(both_refuse > INPUTS / 10, "{both_refuse}");
+}
+
+fn has_extended_tcbs(verified: &Verified) -> bool {
+    let extended = verified.claims().extended_tcbs;
+    extended.is_some_and(|tcbs| [tcbs.current, tcbs.launch, tcbs.committed] != [[0; 32]; 3])
 }
 
 #[test]

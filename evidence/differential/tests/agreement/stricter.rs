@@ -32,13 +32,12 @@ pub(crate) const STRICTER: &[(Refusal, &str)] = &[
         "it ignores the 368 bytes behind the signature",
     ),
     (
-        Refusal::Evidence(Reason::ReservedBit),
-        "it ignores reserved bits of POLICY, PLATFORM_INFO and KEY_INFO",
+        Refusal::Evidence(Reason::NewerFirmware),
+        "it ignores reserved bits and bytes, and reads versions to come as 5",
     ),
     (
         Refusal::Evidence(Reason::ReportVersion),
-        "it reads version 2, which does not say which processor it is from, and versions above \
-         5 as 5",
+        "it reads version 2, which does not say which processor it is from",
     ),
     (
         Refusal::Evidence(Reason::NoRoot),

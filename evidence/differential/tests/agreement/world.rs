@@ -104,7 +104,7 @@ impl World {
     /// One input, good or broken at one place; where, for the signed report.
     pub(crate) fn input(&self, dice: &mut Dice) -> (&'static str, Option<usize>, Input) {
         let mut fields = Fields::new(&self.chip);
-        fields.version = 3 + u32::from(dice.byte() % 3);
+        fields.version = 3 + u32::from(dice.byte() % 4);
         fields.measurement[0] = dice.byte();
         fields.report_data[63] = dice.byte();
         fields.mitigations = [dice.byte().into(), dice.byte().into()];
@@ -151,7 +151,7 @@ impl World {
                 "a bit before signing"
             }
             9 => {
-                fields.version = [0, 1, 2, 6][dice.below(4)];
+                fields.version = [0, 1, 2, 7][dice.below(4)];
                 input = good(fields.unsigned(self.simulated));
                 "another version"
             }

@@ -48,13 +48,20 @@ impl KernelHashes {
     /// the same. Every byte of the command line (`-append`) counts, spaces at its
     /// ends too; there is no NUL in it.
     pub fn new(kernel: &[u8], initrd: &[u8], command_line: &str) -> Self {
-        let mut line = Sha256::new();
-        line.update(command_line);
-        line.update([0]);
         Self {
             kernel: Sha256::digest(kernel).into(),
             initrd: Sha256::digest(initrd).into(),
-            command_line: line.finalize().into(),
+            command_line: hash_line(command_line),
+        }
+    }
+
+    /// The same files with another command line.
+    #[must_use]
+    pub fn with_command_line(self, command_line: &str) -> Self {
+        let command_line = hash_line(command_line);
+        Self {
+            command_line,
+            ..self
         }
     }
 
@@ -99,4 +106,12 @@ impl KernelHashes {
         table.extend([0; 8]); // to 176
         table
     }
+}
+
+/// QEMU hashes the text with its NUL.
+fn hash_line(command_line: &str) -> [u8; 32] {
+    let mut line = Sha256::new();
+    line.update(command_line);
+    line.update([0]);
+    line.finalize().into()
 }

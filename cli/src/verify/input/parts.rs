@@ -1,4 +1,5 @@
-//! What bytes are, and texts that hold bytes; nothing about them is verified.
+//! What all forms are made of: a report of the right form, how reports and quotes
+//! begin, and bytes that are written as text.
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
