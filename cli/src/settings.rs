@@ -59,7 +59,7 @@ impl Settings {
         let servers = Servers {
             amd: server("--key-server", &key_server, plain)?,
             #[cfg(feature = "tdx")]
-            intel: server("--intel-server", &intel_server, plain)?,
+            intel: Some(server("--intel-server", &intel_server, plain)?),
         };
         let mut relays: Vec<String> = Vec::new();
         for url in typed {

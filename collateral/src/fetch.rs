@@ -78,7 +78,9 @@ impl<L: Listen> Fetcher<'_, L> {
         let Reach::Servers(servers) = &source.reach else {
             return Err(source.missing(item, "--offline: nothing is fetched"));
         };
-        let place = servers.place(item);
+        let Some(place) = servers.place(item) else {
+            return Err(source.missing(item, "no server is named for it"));
+        };
         let name = &place.server;
         let missing = |why: &dyn std::fmt::Display| source.missing(item, &format!("{name}: {why}"));
         let failed = |error: anyhow::Error| missing(&format!("{error:#}"));

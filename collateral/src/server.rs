@@ -52,9 +52,9 @@ impl Pace {
 pub struct Servers {
     /// AMD's key server, or a mirror of it.
     pub amd: Address,
-    /// Intel's provisioning service, or a mirror of it (PCCS).
+    /// Intel's provisioning service, or a mirror of it (PCCS); nobody is asked without.
     #[cfg(feature = "tdx")]
-    pub intel: Address,
+    pub intel: Option<Address>,
 }
 
 /// Where an item is.
@@ -66,11 +66,27 @@ pub(crate) struct Place {
 }
 
 impl Servers {
-    pub(crate) fn place(&self, item: &Item) -> Place {
-        match item {
+    /// AMD's alone, whatever else this build knows.
+    pub const fn of_amd(amd: Address) -> Self {
+        Self {
+            amd,
+            #[cfg(feature = "tdx")]
+            intel: None,
+        }
+    }
+
+    /// Where an item is, if a server for it is named.
+    #[cfg_attr(
+        not(feature = "tdx"),
+        expect(clippy::unnecessary_wraps, reason = "AMD's server is always named")
+    )]
+    pub(crate) fn place(&self, item: &Item) -> Option<Place> {
+        #[cfg(feature = "tdx")]
+        let intel = self.intel.as_ref();
+        Some(match item {
             Item::Key { .. } | Item::Chain(..) | Item::List(..) => self.amd.place(&item.path()),
             #[cfg(feature = "tdx")]
-            Item::Intel(Intels::RootCaCrl) if self.intel.is(intel::DEFAULT) => {
+            Item::Intel(Intels::RootCaCrl) if intel.is_some_and(|it| it.is(intel::DEFAULT)) => {
                 let url = Url::parse(intel::ROOT_CA_CRL).ok();
                 let host = url.as_ref().and_then(Url::host_str);
                 Place {
@@ -79,8 +95,8 @@ impl Servers {
                 }
             }
             #[cfg(feature = "tdx")]
-            Item::Intel(_) => self.intel.place(&item.path()),
-        }
+            Item::Intel(_) => intel?.place(&item.path()),
+        })
     }
 }
 

@@ -40,6 +40,11 @@ impl<T> Judgement<T> {
             result,
         }
     }
+
+    /// The judgement itself, when nothing is brought for it.
+    pub fn into_result(self) -> T {
+        self.result
+    }
 }
 
 /// The last judgement, and what it was made with.
@@ -53,15 +58,17 @@ pub struct Judged<T> {
     pub missing: Option<Missing>,
 }
 
-/// Judges, with what the evidence did not bring if that is all that is missing.
+/// Judges, with what the evidence did not bring if that is all that is missing. For
+/// evidence of no `subject`, nothing is fetched: [`Subject::of_hardware`] is the gate.
 pub async fn judged<T, L: Listen>(
     fetcher: Fetcher<'_, L>,
+    subject: Option<Subject>,
     shown: Shown<'_>,
     trust: &Trust,
     judge: impl Fn(&[u8], &Trust) -> Judgement<T>,
 ) -> Judged<T> {
     let certificate = shown.certificate.to_vec();
-    let Some(subject) = Subject::of_hardware(shown.report, trust) else {
+    let Some(subject) = subject else {
         let Judgement { result, .. } = judge(&certificate, trust);
         return Judged {
             result,

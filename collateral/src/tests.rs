@@ -169,7 +169,7 @@ fn servers(url: &str) -> Reach {
     let address = Address::new(url, Plain::Allowed).unwrap();
     Reach::Servers(Servers {
         #[cfg(feature = "tdx")]
-        intel: address.clone(),
+        intel: Some(address.clone()),
         amd: address,
     })
 }

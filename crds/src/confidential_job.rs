@@ -139,6 +139,11 @@ pub struct AttemptStatus {
     /// What it waits for, when nothing runs yet and somebody said why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<WaitingStatus>,
+    /// What the operator lacks to verify the machine's evidence, while it lacks
+    /// something: the vendor's certificates and lists. The job does not wait for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub lacking: Option<String>,
     /// UID of its pod, once it was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]

@@ -84,6 +84,12 @@ pub enum Verdict {
         /// Whether it was made without hardware.
         simulated: bool,
     },
+    /// Nothing was found wrong, and what it takes to be sure is not here: certificates or
+    /// lists of the vendor's that the evidence did not bring.
+    Lacking {
+        /// What is lacking, and why.
+        why: String,
+    },
     /// It is not.
     Refused {
         /// The check that failed, with what was expected and seen.

@@ -244,7 +244,14 @@ fn proceed(plan: &mut Plan, job: &Job, seen: &Observed, now: Timestamp) {
         | PodState::Killed(_)
         | PodState::Terminating => {}
     }
+    if let (None, Verdict::Lacking { why }) = (attempt.attested, &seen.verdict)
+        && attempt.lacking.as_ref() != Some(why)
+    {
+        updated.lacking = Some(why.clone());
+        plan.why.push(Reason::new("CollateralMissing", why.clone()));
+    }
     if let (None, Verdict::Accepted { key, simulated }) = (attempt.attested, &seen.verdict) {
+        updated.lacking = None;
         updated.attested = Some(Attested {
             key: *key,
             at: now,
@@ -389,6 +396,7 @@ fn attempt_pod(
             pod: None,
             attested: None,
             input_accepted: None,
+            lacking: None,
         }),
         ..job.record.clone()
     };
@@ -452,7 +460,7 @@ fn exit_text(code: i32, verdict: &Verdict) -> String {
     };
     match verdict {
         Verdict::Refused { check } => format!("{ended}; evidence seen here was refused: {check}"),
-        Verdict::NotSeen | Verdict::Accepted { .. } => ended,
+        Verdict::NotSeen | Verdict::Lacking { .. } | Verdict::Accepted { .. } => ended,
     }
 }
 

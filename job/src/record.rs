@@ -98,6 +98,9 @@ pub struct AttemptRecord {
     pub waiting: Option<Waiting>,
     /// UID of its pod, once it was seen.
     pub pod: Option<String>,
+    /// What the operator lacks to verify its evidence, while it lacks something. The
+    /// job does not wait for it.
+    pub lacking: Option<String>,
     /// A, once its evidence was verified by the operator.
     pub attested: Option<Attested>,
     /// When the guest said that it accepted the input.

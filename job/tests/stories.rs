@@ -622,6 +622,46 @@ fn evidence_that_is_refused_ends_nothing_by_itself() {
 }
 
 #[test]
+fn collateral_that_is_slow_delays_attested_and_not_the_job() {
+    let mut world = World::new();
+    world.round();
+    world.pod(PodState::Running);
+    for why in ["it is being fetched", "a.example: it answered 503"] {
+        world.seen.verdict = Verdict::Lacking {
+            why: format!("revocation list of Milan: {why}"),
+        };
+        world.settle();
+        let attempt = world.job.record.attempt.as_ref().unwrap();
+        assert!(attempt.attested.is_none() && attempt.lacking.as_ref().unwrap().contains(why));
+    }
+    // Said once each, whatever the number of rounds.
+    let records = world.records;
+    world.settle();
+    assert_eq!(world.records, records);
+    world.later(600);
+    world.accept_evidence();
+    world.settle();
+    let attempt = world.job.record.attempt.as_ref().unwrap();
+    assert!(attempt.attested.is_some() && attempt.lacking.is_none());
+    assert_eq!(world.ending(), None);
+    insta::assert_snapshot!(world.text);
+}
+
+#[test]
+fn a_job_whose_collateral_never_comes_ends_as_any_other() {
+    let mut world = World::new();
+    world.round();
+    world.pod(PodState::Running);
+    world.seen.verdict = Verdict::Lacking {
+        why: "revocation list of Milan: it is being fetched".to_owned(),
+    };
+    world.settle();
+    world.pod(PodState::Exited(0));
+    world.settle();
+    assert_eq!(world.ending(), Some(Ending::Received));
+}
+
+#[test]
 fn what_ended_stays_ended() {
     let mut world = World::running();
     world.pod(PodState::Exited(0));

@@ -5,12 +5,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crds::ConfidentialService;
-use job::{Timestamp, Tried, Trust};
+use job::{JobId, Tried, Trust};
 use kube::Client;
 use kube::runtime::controller::Action;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::Store;
 
+use crate::fetches::Fetches;
 use crate::inbox::Inbox;
 use crate::settings::Settings;
 use crate::validate::House;
@@ -31,6 +32,8 @@ pub(crate) struct Context {
     pub(crate) inbox: Inbox,
     /// What evidence is held against.
     pub(crate) trust: Trust,
+    /// Fetches what evidence does not bring, if the provider wants that.
+    pub(crate) fetches: Option<Fetches>,
     /// Services, from the cache.
     pub(crate) services: Store<ConfidentialService>,
     /// What the provider decided.
@@ -45,7 +48,7 @@ impl Context {
         client: Client,
         relays: Book,
         inbox: Inbox,
-        trust: Trust,
+        (trust, fetches): (Trust, Option<Fetches>),
         services: Store<ConfidentialService>,
         settings: Settings,
     ) -> Self {
@@ -59,6 +62,7 @@ impl Context {
             relays,
             inbox,
             trust,
+            fetches,
             services,
             settings,
             failures: Mutex::default(),
@@ -112,15 +116,16 @@ impl Context {
         };
     }
 
+    /// Nothing is fetched any more for a job that is over.
+    pub(crate) fn forget_fetches(&self, job: JobId) {
+        if let Some(fetches) = &self.fetches {
+            fetches.forget(job);
+        }
+    }
+
     /// Notes a round that did not fail.
     pub(crate) fn succeeded(&self, name: &str) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.remove(name);
     }
-}
-
-/// The time, read in one place.
-pub(crate) fn now() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    Timestamp::from_secs(since.map_or(0, |since| since.as_secs()))
 }

@@ -8,8 +8,10 @@
 pub mod pod;
 pub mod settings;
 
+mod clock;
 mod context;
 mod execute;
+mod fetches;
 mod inbox;
 mod observe;
 mod pod_state;

@@ -2,16 +2,18 @@
 //! from what guests said; the evidence is verified here, by the same function
 //! the customer uses.
 
+use collateral::supply::Judgement;
 use crds::ConfidentialJob;
 use job::{
     Attempt, AttemptRecord, Attestation, Attested, Job, Manifest, Observed, Offer, OfferContent,
-    Order, Pod, PodState, Subject, Timestamp, Verdict, accept, init_data,
+    Order, Pod, PodState, Subject, Timestamp, Trust, Verdict, accept, init_data,
 };
 use k8s_openapi::api::core::v1::{Event as KubeEvent, Pod as KubePod};
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 
 use crate::context::Context;
+use crate::fetches::Brought;
 use crate::pod::{ATTEMPT_LABEL, JOB_LABEL};
 use crate::pod_state::{bounded, needs_event, pod_state, waits};
 
@@ -27,9 +29,13 @@ pub(crate) async fn observe(
     now: Timestamp,
 ) -> Result<Observed, kube::Error> {
     let (verdict, input_accepted) = match (order, &job.record.ended) {
-        (Some(order), None) => verify(context, order, job, now),
+        (Some(order), None) => verify(context, order, job, now).await,
         // An ended job's evidence decides nothing any more.
-        _ => (Verdict::NotSeen, false),
+        (Some(order), Some(_)) => {
+            context.forget_fetches(order.id());
+            (Verdict::NotSeen, false)
+        }
+        (None, _) => (Verdict::NotSeen, false),
     };
     Ok(Observed {
         pods: pods(context, object).await?,
@@ -106,7 +112,7 @@ async fn last_event(context: &Context, uid: &str) -> Result<Option<(String, Stri
 
 /// What the evidence that was heard proves, and whether the guest it proves said
 /// that it accepted the input.
-fn verify(context: &Context, order: &Order, job: &Job, now: Timestamp) -> (Verdict, bool) {
+async fn verify(context: &Context, order: &Order, job: &Job, now: Timestamp) -> (Verdict, bool) {
     let Some(attempt) = &job.record.attempt else {
         return (Verdict::NotSeen, false);
     };
@@ -118,21 +124,64 @@ fn verify(context: &Context, order: &Order, job: &Job, now: Timestamp) -> (Verdi
     }
     let mut verdict = Verdict::NotSeen;
     for attestation in &heard.attestations {
-        let check = match offer(attestation, order, attempt) {
-            None => "its manifest is not the one this attempt was started with".to_owned(),
-            Some(offer) => match accept(attestation, order, &offer, &context.trust, now) {
-                Ok(machine) => {
-                    let key = machine.key();
-                    let simulated = machine.is_simulated();
-                    return (Verdict::Accepted { key, simulated }, accepted(key));
-                }
-                Err(refusal) => refusal.to_string(),
+        let judged = match offer(attestation, order, attempt) {
+            None => Verdict::Refused {
+                check: "its manifest is not the one this attempt was started with".to_owned(),
             },
+            Some(offer) => judge(context, attestation, order, offer, now).await,
         };
-        tracing::warn!(job = %order.id(), check, "refused evidence");
-        verdict = Verdict::Refused { check };
+        match &judged {
+            Verdict::Accepted { key, .. } => return (judged.clone(), accepted(*key)),
+            Verdict::Refused { check } => {
+                tracing::warn!(job = %order.id(), check, "refused evidence");
+            }
+            Verdict::Lacking { .. } | Verdict::NotSeen => {}
+        }
+        // What may still be accepted says more than what was refused.
+        if !matches!(verdict, Verdict::Lacking { .. }) {
+            verdict = judged;
+        }
     }
     (verdict, false)
+}
+
+/// Judges one claim, with what it did not bring when that may be fetched.
+async fn judge(
+    context: &Context,
+    attestation: &Attestation,
+    order: &Order,
+    offer: Offer,
+    now: Timestamp,
+) -> Verdict {
+    let (claim, brought) = (
+        (order.id(), attestation.author),
+        Brought {
+            report: attestation.report.clone(),
+            certificate: attestation.certificate.clone(),
+        },
+    );
+    let (attestation, order) = (attestation.clone(), order.clone());
+    let judge = move |certificate: &[u8], trust: &Trust| {
+        let shown = Attestation {
+            certificate: certificate.to_vec(),
+            ..attestation.clone()
+        };
+        match accept(&shown, &order, &offer, trust, now) {
+            Ok(machine) => {
+                let (key, simulated) = (machine.key(), machine.is_simulated());
+                let verdict = Verdict::Accepted { key, simulated };
+                Judgement::new(machine.checks(), false, verdict)
+            }
+            Err(refusal) => {
+                let check = refusal.to_string();
+                Judgement::new(&refusal.checks, true, Verdict::Refused { check })
+            }
+        }
+    };
+    match &context.fetches {
+        None => judge(&brought.certificate, &context.trust).into_result(),
+        Some(fetches) => fetches.judge(claim, brought, &context.trust, judge).await,
+    }
 }
 
 /// The offer an attempt was made from. Its service may make another one by now, so

@@ -15,8 +15,8 @@ use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt as _};
 use tokio::sync::mpsc;
 
+use crate::clock::now;
 use crate::context::Context;
-use crate::context::now;
 use crate::execute::{Done, ExecuteError, execute};
 use crate::inbox::Inbox;
 use crate::observe::observe;
@@ -110,6 +110,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         .await
         .context("failed to use the provider's relays")?;
     let (news, heard) = mpsc::channel(1024);
+    let fetches = settings.fetches(news.clone())?;
     let inbox = Inbox::new(keys.clone(), news);
     tokio::spawn(inbox.clone().listen(relays.own().clone()));
 
@@ -121,7 +122,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         client.clone(),
         relays,
         inbox,
-        trust,
+        (trust, fetches),
         store.clone(),
         settings,
     );

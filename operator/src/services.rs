@@ -15,8 +15,8 @@ use kube::api::PostParams;
 use kube::runtime::controller::{Action, Controller};
 use kube::{Api, ResourceExt as _};
 
+use crate::clock::now;
 use crate::context::Context;
-use crate::context::now;
 use crate::status::{from_time, to_time};
 
 /// Offers remembered, so that late orders are told the current one.

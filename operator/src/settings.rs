@@ -2,10 +2,15 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::Parser;
-use job::{ImageRef, Simulated};
+use collateral::server::{Address, Servers};
+use job::{ImageRef, JobId, Simulated};
 use relay::Plain;
+use tokio::sync::mpsc;
 use tracing_subscriber::EnvFilter;
+
+use crate::fetches::Fetches;
 
 /// The operator of Confidential DVM: announces services, runs orders in fresh
 /// confidential machines, and destroys them.
@@ -27,6 +32,13 @@ pub struct Settings {
     /// Trust file to verify guests with; without it, what ships.
     #[arg(long, value_name = "FILE")]
     pub trust_file: Option<PathBuf>,
+    /// Key server that is asked for what evidence does not bring: AMD's, or a mirror of
+    /// it. Who runs it learns which chips are here. Without it, nobody is asked.
+    #[arg(long, value_name = "URL", requires = "collateral_dir")]
+    pub key_server: Option<String>,
+    /// Where what it answers is kept.
+    #[arg(long, value_name = "DIR", requires = "key_server")]
+    pub collateral_dir: Option<PathBuf>,
     /// Runtime class of the confidential machines.
     #[arg(long, default_value = "kata-qemu-snp")]
     pub runtime_class: String,
@@ -52,6 +64,17 @@ impl Settings {
             .flatten_event(true)
             .with_env_filter(filter)
             .init();
+    }
+
+    /// Fetches what evidence does not bring, if there is a server to ask; jobs that go on
+    /// are sent to `wake`.
+    pub(crate) fn fetches(&self, wake: mpsc::Sender<JobId>) -> anyhow::Result<Option<Fetches>> {
+        let (Some(url), Some(dir)) = (&self.key_server, &self.collateral_dir) else {
+            return Ok(None);
+        };
+        let amd = Address::new(url, self.plain())
+            .with_context(|| format!("failed to use the key server {url:?}"))?;
+        Ok(Some(Fetches::new(dir.clone(), Servers::of_amd(amd), wake)))
     }
 
     /// Whether simulated evidence is accepted.

@@ -78,6 +78,7 @@ fn attempt(status: &AttemptStatus) -> Result<AttemptRecord, StatusError> {
         not_after: from_time(&status.not_after),
         host_data: status.host_data.parse().map_err(|_| wrong())?,
         waiting: waiting.transpose()?,
+        lacking: status.lacking.clone(),
         pod: status.pod_uid.clone(),
         attested,
         input_accepted: status.input_accepted_at.as_ref().map(from_time),
@@ -151,6 +152,7 @@ fn attempt_status(attempt: &AttemptRecord) -> AttemptStatus {
         not_after,
         host_data,
         waiting,
+        lacking,
         pod,
         attested,
         input_accepted,
@@ -166,6 +168,7 @@ fn attempt_status(attempt: &AttemptRecord) -> AttemptStatus {
             message: bounded(&waiting.wait.text),
             since: to_time(waiting.at),
         }),
+        lacking: lacking.as_deref().map(bounded),
         pod_uid: pod.clone(),
         key: attested.map(|attested| attested.key.to_string()),
         attested_at: attested.map(|attested| to_time(attested.at)),
@@ -197,13 +200,7 @@ fn conditions(
     let states = [
         ("Admitted", admitted),
         ("PodCreated", attempt.and_then(pod_created)),
-        (
-            "Attested",
-            when(
-                attempt.is_some_and(|a| a.attested.is_some()),
-                "EvidenceVerified",
-            ),
-        ),
+        ("Attested", attempt.and_then(attested)),
         (
             "Finished",
             ended.map(|ended| (true, ended.ending.to_string())),
@@ -219,9 +216,14 @@ fn conditions(
             let status = if holds { "True" } else { "False" };
             let before = old.iter().find(|condition| condition.type_ == kind);
             match before {
-                Some(before) if before.status == status && before.reason == reason => {
-                    before.clone()
-                }
+                Some(before) if before.status == status && before.reason == reason => Condition {
+                    // Said nothing new, it is as it was.
+                    message: match text(&reason, record, why) {
+                        said if said.is_empty() => before.message.clone(),
+                        said => bounded(&said),
+                    },
+                    ..before.clone()
+                },
                 _ => Condition {
                     type_: kind.to_owned(),
                     status: status.to_owned(),
@@ -242,6 +244,15 @@ fn pod_created(attempt: &AttemptRecord) -> Option<(bool, String)> {
     }
     let waiting = attempt.waiting.as_ref()?;
     Some((false, waiting.wait.what.word().to_owned()))
+}
+
+/// True once its evidence was verified; false, with what is lacking, while it cannot be.
+fn attested(attempt: &AttemptRecord) -> Option<(bool, String)> {
+    if attempt.attested.is_some() {
+        return Some((true, "EvidenceVerified".to_owned()));
+    }
+    let lacks = attempt.lacking.is_some();
+    lacks.then(|| (false, "CollateralMissing".to_owned()))
 }
 
 fn when(holds: bool, reason: &str) -> Option<(bool, String)> {
@@ -319,6 +330,7 @@ mod tests {
                     },
                     at: at(1_790_000_001),
                 }),
+                lacking: Some("revocation list of Milan: it answered 503".to_owned()),
                 pod: Some("uid".to_owned()),
                 attested: Some(Attested {
                     key: PublicKey::from_bytes([1; 32]),

@@ -1,6 +1,7 @@
 //! A judgement with what the evidence did not bring, as a verdict for people.
 
 use collateral::source::Effort;
+use collateral::subject::Subject;
 use collateral::supply::{self, Judged, Judgement, Shown};
 use job::{Timestamp, Trust};
 
@@ -25,7 +26,8 @@ pub(super) async fn judged<T>(
         Judgement::new(&checks, refused, (verdict, result))
     };
     let fetcher = context.fetcher(effort, now);
-    let judged = supply::judged(fetcher, shown, trust, judge).await;
+    let subject = Subject::of_hardware(shown.report, trust);
+    let judged = supply::judged(fetcher, subject, shown, trust, judge).await;
     let Judged {
         result: (mut verdict, result),
         certificate,

@@ -10,10 +10,6 @@ mod collateral;
 mod explain;
 mod failures;
 mod happy;
-#[expect(
-    dead_code,
-    reason = "most outages are used by the tests beside the code"
-)]
 #[path = "../../../collateral/tests/stand_in/key_server.rs"]
 mod key_server;
 mod newer;

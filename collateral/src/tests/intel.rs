@@ -313,10 +313,10 @@ async fn a_bundle_for_a_quote_is_enough_where_there_is_no_network() {
 fn intels_own_service_has_the_roots_list_elsewhere() {
     let server = |url: &str| Servers {
         amd: Address::new("https://a.example", relay::Plain::Refused).unwrap(),
-        intel: Address::new(url, relay::Plain::Refused).unwrap(),
+        intel: Some(Address::new(url, relay::Plain::Refused).unwrap()),
     };
     let place = |url: &str, part| {
-        let place = server(url).place(&Item::Intel(part));
+        let place = server(url).place(&Item::Intel(part)).unwrap();
         (place.server, place.url)
     };
     let (host, url) = place(intel::DEFAULT, Intels::RootCaCrl);

@@ -1,5 +1,6 @@
 //! A stand-in of the vendor's key server, with its outages: what it answers is
 //! written down before, byte for byte, and it remembers what it was asked.
+#![allow(dead_code, reason = "who includes it uses what it needs")]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -7,6 +8,7 @@ use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 /// One answer.
 #[derive(Clone, Debug)]
@@ -14,12 +16,13 @@ pub(crate) enum Answer {
     /// 200 with this body.
     Body(Vec<u8>),
     /// 200 with this body, and a header, `Name: value`.
-    #[cfg(feature = "tdx")]
     With(String, Vec<u8>),
     /// Another status, with a Retry-After.
     Status(u16, Option<u64>),
     /// Another status, with a date as Retry-After.
     Until(u16, String),
+    /// 200 with this body, once somebody says so.
+    When(Arc<Notify>, Vec<u8>),
     /// The connection stays open, and nothing comes.
     Hang,
     /// 200 with a longer Content-Length than body.
@@ -123,8 +126,11 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, answers: &Answer
     };
     let response = match answer {
         Answer::Body(body) => response(200, "", body.len(), &body),
-        #[cfg(feature = "tdx")]
         Answer::With(header, body) => response(200, &format!("{header}\r\n"), body.len(), &body),
+        Answer::When(said, body) => {
+            said.notified().await;
+            response(200, "", body.len(), &body)
+        }
         Answer::Cut(body) => response(200, "", body.len() + 100, &body),
         Answer::Status(status, after) => {
             let after = after.map_or_else(String::new, |after| format!("Retry-After: {after}\r\n"));
