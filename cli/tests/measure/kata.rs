@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -166,6 +167,10 @@ fn scratch(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("kata-{name}"))
 }
 
+/// Written once: a test that wrote it anew would empty it for the moment in
+/// which another reads it.
+static KERNEL: LazyLock<PathBuf> = LazyLock::new(|| write("kernel", b"a kernel"));
+
 fn write(name: &str, contents: &[u8]) -> PathBuf {
     let path = scratch(name);
     fs::write(&path, contents).unwrap();
@@ -200,7 +205,7 @@ fn refused(output: &Output, what: &str) {
 
 /// What the same files give one by one.
 fn one_by_one(line: &str, vcpus: &str) -> String {
-    let kernel = write("kernel", b"a kernel");
+    let kernel = &*KERNEL;
     let args = [
         "--firmware",
         FIRMWARE,
@@ -426,7 +431,7 @@ fn each_count_has_its_own_line_where_kata_writes_it() {
     }
     // The same of a line that is given.
     let line = LINE.replace("panic=1 ", "panic=1 nr_cpus=2 ");
-    let kernel = write("kernel", b"a kernel");
+    let kernel = &*KERNEL;
     let args = [
         "--firmware",
         FIRMWARE,
