@@ -8,7 +8,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check e2e fmt clippy unit fuzz wasm deny images reproducible simtee cluster shell down tcb bench bench-job bench-evidence bench-agent clean preflight preflight-build tools targets
+.PHONY: help demo test check e2e fmt clippy unit unit-build fuzz wasm deny images test-images reproducible simtee cluster shell down tcb bench bench-job bench-evidence bench-agent clean preflight preflight-build tools targets
 
 cluster_dir := e2e/cluster
 world := target/world
@@ -53,9 +53,14 @@ clippy:
 	@cargo clippy --quiet --locked --workspace --all-targets $(with_tdx) -- --deny warnings
 	@cargo clippy --quiet --locked --workspace --all-targets $(features) -- --deny warnings && echo 'clippy     no warnings'
 
-unit:
-	@cargo test --quiet --locked --workspace --exclude e2e $(with_tdx)
-	@cargo test --quiet --locked --workspace --exclude e2e $(features) --test stories no_tdx
+# The whole workspace each time, so that each dependency is built once: with fewer
+# members some would have fewer features.
+unit-build:
+	@cargo test --quiet --locked --workspace $(with_tdx) --no-run
+
+unit: unit-build
+	@cargo test --quiet --locked --workspace $(with_tdx)
+	@cargo test --quiet --locked --workspace $(features) --test stories no_tdx
 
 # Every parser of evidence, for a bounded time, from the kept corpus.
 fuzz:
@@ -74,14 +79,17 @@ tools:
 images: targets ## every image, reproducibly, without docker
 	@$(cluster_dir)/images.sh
 
+test-images: targets # what only scenarios run
+	@$(cluster_dir)/images.sh probe rogue
+
 reproducible: images
 	@$(cluster_dir)/reproducible.sh
 
 # The one simulated thing: the runtime behind kata-qemu-snp, and its machine.
 simtee: targets
-	@cargo build --quiet --locked --release --target $(musl) -p simtee
+	@$(cluster_dir)/images.sh simtee
 	@mkdir -p target/simtee
-	@install -m 755 target/$(musl)/release/simtee target/simtee/simtee
+	@install -m 755 target/$(musl)/image/simtee target/simtee/simtee
 	@ln -sf simtee target/simtee/simtee-debug
 	@target/simtee/simtee machine init target/simtee/machine
 	@[[ ! -f target/images/images.env ]] || target/simtee/simtee machine trust target/simtee/machine "$$(sed -n 's/^agent=//p' target/images/images.env)" >target/simtee/trust.toml
@@ -97,10 +105,8 @@ down: ## ends the cluster of demo and shell
 
 # Compiled outside, executed inside a world of its own that ends with the tests.
 # SCENARIO="words of test names" runs some. They mostly wait, so many run at once.
-e2e: preflight tools images simtee
-	@$(cluster_dir)/images.sh probe rogue
-	@echo 'e2e        compiling the scenarios'
-	@binary=$$(cargo test --quiet --locked --package e2e --no-run --message-format json | sed -n 's/.*"executable":"\([^"]*\/e2e-[^"]*\)".*/\1/p' | tail -n 1) && \
+e2e: preflight tools images simtee test-images
+	@binary=$$(cargo test --quiet --locked --workspace $(with_tdx) --test e2e --no-run --message-format json | sed -n 's/.*"executable":"\([^"]*\/e2e-[^"]*\)".*/\1/p' | tail -n 1) && \
 	  RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(cluster_dir)/with-world.sh e2e "$$binary" $(SCENARIO)
 
 bench: bench-job bench-evidence bench-agent ## figures beside their peers: tables, and target/bench/*.json

@@ -44,7 +44,7 @@ service() { # NAME: fills the digest into the example's service.yaml
   sed "s,image: .*@sha256:0\{64\},image: $reference," "examples/$1/service.yaml" >"$target/examples/$1/service.yaml"
 }
 
-packages=("$@") # without names: what users run; probe and rogue are for scenarios only
+packages=("$@") # without names: what users run; probe, rogue and simtee are for scenarios only
 ((${#packages[@]})) || packages=(agent operator bridge cli analyse redact)
 
 mkdir -p "$out"
@@ -58,6 +58,7 @@ for package in "${packages[@]}"; do
     agent) image agent agent /cdvm-agent '["/cdvm-agent"]' ;;
     operator) image operator operator /operator '["/operator"]' ;;
     bridge) image bridge bridge /bridge '["/bridge"]' ;;
+    simtee) ;; # a program of the host
     cli) install -m 755 "$target/$triple/image/cdvm" "$out/cdvm" ;;
     *) image "$package" "$package" "/$package" "[\"/$package\"]" PATH=/ ;;&
     analyse | redact) service "$package" ;;
