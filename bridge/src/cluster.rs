@@ -6,6 +6,7 @@ use crds::{
     ConfidentialJob, ConfidentialJobSpec, ConfidentialService, HEARD_ANNOTATION, HEARD_PUBLIC,
     JOB_FINALIZER, Request,
 };
+use dvm::order::order_from_event;
 use futures_util::StreamExt as _;
 use job::{JobId, Order, PublicKey, Service};
 use kube::api::{Patch, PatchParams, PostParams};
@@ -38,6 +39,9 @@ pub(crate) enum ClusterError {
     /// No answer. What was asked for may be done all the same.
     #[error("failed to {0}: no answer in time")]
     Silent(&'static str),
+    /// An object of the order's name is there, and it is not the order's.
+    #[error("{0} holds something else than the order that is to have this name: delete it")]
+    Squatted(String),
     /// No list of services came.
     #[error("the services could not be listed in time")]
     NotReady,
@@ -48,7 +52,8 @@ impl ClusterError {
     pub(crate) fn refusal(&self) -> Refusal {
         match self {
             Self::Api(_, error) => refusal(error),
-            Self::Silent(_) | Self::NotReady => Refusal::Later,
+            // Somebody may delete what is in the way.
+            Self::Silent(_) | Self::Squatted(_) | Self::NotReady => Refusal::Later,
         }
     }
 }
@@ -122,9 +127,19 @@ impl Cluster {
             Ok(_) => Ok(Created::Now),
             // Not every 409: a quota that changed meanwhile is one too.
             Err(ClusterError::Api(_, kube::Error::Api(error))) if error.is_already_exists() => {
-                Ok(Created::Before)
+                self.is_there(order).await
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Whether what has the order's name is the order's.
+    async fn is_there(&self, order: &Order) -> Result<Created, ClusterError> {
+        let name = order.object_name();
+        let what = "read the job";
+        match answer(what, self.jobs.get(&name)).await? {
+            found if holds(&found, order) => Ok(Created::Before),
+            _ => Err(ClusterError::Squatted(name)),
         }
     }
 
@@ -147,6 +162,14 @@ impl Cluster {
     }
 }
 
+/// Whether an object holds this order: with a signature of the customer's, not
+/// necessarily the one that was heard.
+fn holds(object: &ConfidentialJob, order: &Order) -> bool {
+    let event = object.spec.request.to_event();
+    let found = event.and_then(|event| order_from_event(event).ok());
+    found.is_some_and(|found| found.id() == order.id())
+}
+
 /// The API server's answer, if it comes in time.
 async fn answer<T>(
     what: &'static str,
@@ -155,5 +178,59 @@ async fn answer<T>(
     match tokio::time::timeout(ANSWER, asked).await {
         Ok(answer) => answer.map_err(|error| ClusterError::Api(what, error)),
         Err(_) => Err(ClusterError::Silent(what)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crds::{ConfidentialJob, ConfidentialJobSpec, Request};
+    use dvm::Keys;
+    use dvm::order::{NewOrder, sign_order};
+    use job::{OfferId, Order, Timestamp};
+
+    use super::{ClusterError, holds};
+    use crate::verdict::Refusal;
+
+    fn order(customer: &Keys) -> Order {
+        let now = Timestamp::from_secs(1_790_000_000);
+        let new = NewOrder {
+            kind: 5999,
+            provider: Keys::generate().public_key(),
+            offer: OfferId::from_bytes([7; 32]),
+            relays: vec!["wss://relay.example".to_owned()],
+            expiration: now.plus(600),
+            params: Vec::new(),
+        };
+        sign_order(customer, new, now).unwrap()
+    }
+
+    fn object(name: &str, order: &Order) -> ConfidentialJob {
+        let spec = ConfidentialJobSpec {
+            request: Request::from(order.event()),
+            cancel: false,
+        };
+        ConfidentialJob::new(name, spec)
+    }
+
+    #[test]
+    fn what_has_an_orders_name_is_the_orders_only_when_it_holds_it() {
+        let customer = Keys::generate();
+        let own = order(&customer);
+        let name = own.object_name();
+        assert!(holds(&object(&name, &own), &own));
+        // Another order, also of the same customer; and the same without a signature.
+        assert!(!holds(&object(&name, &order(&customer)), &own));
+        let mut forged = object(&name, &own);
+        forged.spec.request.sig = "0".repeat(128);
+        assert!(!holds(&forged, &own));
+        let mut changed = object(&name, &own);
+        changed.spec.request.content = "x".to_owned();
+        assert!(!holds(&changed, &own));
+    }
+
+    #[test]
+    fn what_is_in_the_way_may_go() {
+        let error = ClusterError::Squatted("j-1".to_owned());
+        assert_eq!(error.refusal(), Refusal::Later);
     }
 }

@@ -13,7 +13,7 @@ use relay::Plain;
 use tokio::sync::Notify;
 
 use crate::clock::now;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, ClusterError};
 use crate::limits::Limits;
 use crate::strangers::{self, Asked};
 use crate::tell::{Also, Message, Teller, Telling};
@@ -25,6 +25,11 @@ const TELL_SECS: u64 = 600;
 /// Told once, when the cluster does not take an order now.
 pub(crate) const WAITS: &str = "waiting for room: the provider's cluster takes no new job now; \
     it is tried again until the order expires. `cdvm cancel` takes it back";
+
+/// Told once, when something else has the name that the order's object must have.
+const IN_THE_WAY: &str = "waiting: something in the provider's cluster is in the way of your order, \
+    and only the provider can remove it; it is tried again until the order expires. `cdvm cancel` \
+    takes it back";
 
 /// Told when there is no place to hold an order.
 const FULL: &str = "waiting for room: the provider holds as many orders as it can; relays keep \
@@ -147,10 +152,14 @@ impl Orders {
         self.end(placed, Ending::Expired, EXPIRED);
     }
 
-    /// Tells the customer of an order that is held that it waits.
-    pub(crate) fn say_it_waits(&self, placed: &Placed) {
+    /// Tells the customer of an order that is held that it waits, and roughly why.
+    pub(crate) fn say_it_waits(&self, placed: &Placed, why: &ClusterError) {
+        let text = match why {
+            ClusterError::Squatted(_) => IN_THE_WAY,
+            ClusterError::Api(..) | ClusterError::Silent(_) | ClusterError::NotReady => WAITS,
+        };
         self.teller
-            .held(self.about(placed, Status::Processing, WAITS));
+            .held(self.about(placed, Status::Processing, text));
     }
 
     /// Tells a customer why there will be no job.

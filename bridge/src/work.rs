@@ -96,7 +96,7 @@ async fn write(orders: &Orders, placed: &Placed) {
             tracing::warn!(%job, error = %refused, "failed to create the job; trying again");
             let put = orders.waiting().later(placed, now());
             match put {
-                Put::Waits => orders.say_it_waits(placed),
+                Put::Waits => orders.say_it_waits(placed, &refused),
                 Put::WaitsStill => {}
                 Put::Cancelled => orders.end_cancelled(placed),
             }

@@ -21,6 +21,7 @@ mod order;
 mod plan;
 mod record;
 mod terms;
+mod told;
 mod trust;
 mod wait;
 
@@ -52,5 +53,6 @@ pub use terms::{
     EnvVar, Input, Kbs, Network, Output, OutputFrom, Param, Resources, Secret, Terms, TermsError,
     TermsForm, Workload,
 };
+pub use told::OUT_OF_MEMORY;
 pub use trust::{Simulated, Size, TdxGuest, TdxRules, TdxStatus, Trust, TrustError};
 pub use wait::{Wait, WaitError, WaitingFor};

@@ -21,6 +21,8 @@ use crate::{
     PodState, Reason, Record, Rejected, Timestamp, Tried, Verdict, Wait, Waiting, Wish, init_data,
 };
 
+use crate::told::REFUSED_HERE;
+
 /// Time the agent may take beyond waiting and working: making evidence, and
 /// waiting for the customer's receipt.
 const OVERHEAD_SECS: u64 = 180;
@@ -459,7 +461,7 @@ fn exit_text(code: i32, verdict: &Verdict) -> String {
         | AgentExit::Defect => format!("the agent ended with code {code}"),
     };
     match verdict {
-        Verdict::Refused { check } => format!("{ended}; evidence seen here was refused: {check}"),
+        Verdict::Refused { check } => format!("{ended}{REFUSED_HERE}{check}"),
         Verdict::NotSeen | Verdict::Lacking { .. } | Verdict::Accepted { .. } => ended,
     }
 }

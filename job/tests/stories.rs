@@ -577,6 +577,7 @@ fn an_object_that_is_not_the_orders_tells_nobody() {
 
 #[test]
 fn a_guest_without_evidence_says_why_by_a_constant() {
+    let docs = include_str!("../../docs/life-of-a-job.md");
     for (code, why) in [
         (20, "no guest API"),
         (21, "the guest API answered 4xx"),
@@ -594,6 +595,9 @@ fn a_guest_without_evidence_says_why_by_a_constant() {
         let ended = world.job.record.ended.as_ref().unwrap();
         assert_eq!(ended.ending, Ending::NoEvidence);
         let expected = format!("the agent ended with code {code}: {why}");
+        // Customers read it as it is, and what to do about it is written down.
+        assert_eq!(world.job.record.told_of_the_end(), expected);
+        assert!(docs.contains(&format!("| {code} | {why} | ")), "{why}");
         assert_eq!(ended.message, expected);
         // Events say it, too.
         assert!(

@@ -6,7 +6,7 @@ pub(crate) mod broker;
 pub(crate) mod cluster;
 
 use crds::ConfidentialJob;
-use job::{Action, Order, Plan, Timestamp, Weight};
+use job::{Action, Order, Plan, Reason, Timestamp, Weight};
 use kube::Resource as _;
 use kube::runtime::events::{Event, EventType};
 
@@ -105,18 +105,68 @@ async fn say_why(context: &Context, object: &ConfidentialJob, plan: &Plan) {
             "{}",
             reason.text
         );
-        let event = Event {
-            type_: match reason.weight {
-                Weight::Normal => EventType::Normal,
-                Weight::Warning => EventType::Warning,
-            },
-            reason: reason.word.to_owned(),
-            note: Some(reason.text.chars().take(1000).collect()),
-            action: reason.word.to_owned(),
-            secondary: None,
-        };
+        let event = event(reason);
         if let Err(error) = context.recorder.publish(&event, &reference).await {
             tracing::warn!(%error, "failed to publish a Kubernetes event");
+        }
+    }
+}
+
+fn event(reason: &Reason) -> Event {
+    Event {
+        type_: match reason.weight {
+            Weight::Normal => EventType::Normal,
+            Weight::Warning => EventType::Warning,
+        },
+        reason: reason.word.to_owned(),
+        // The API server takes at most 1,024 bytes.
+        note: Some(first_bytes(&reason.text, 1_024).to_owned()),
+        action: reason.word.to_owned(),
+        secondary: None,
+    }
+}
+
+/// At most so many bytes of a text, and whole characters.
+fn first_bytes(text: &str, most: usize) -> &str {
+    let fits = |(at, c): &(usize, char)| at + c.len_utf8() <= most;
+    let last = text.char_indices().take_while(fits).last();
+    let end = last.map_or(0, |(at, c)| at + c.len_utf8());
+    text.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use job::{Reason, Weight};
+    use kube::runtime::events::EventType;
+
+    use super::event;
+
+    fn reason(weight: Weight, text: &str) -> Reason {
+        Reason {
+            word: "WaitingForRoom",
+            text: text.to_owned(),
+            weight,
+        }
+    }
+
+    #[test]
+    fn an_event_has_the_type_of_its_reason() {
+        let wrong = event(&reason(Weight::Warning, "exceeded quota"));
+        assert!(matches!(wrong.type_, EventType::Warning));
+        assert_eq!(
+            (&*wrong.reason, wrong.note.as_deref()),
+            ("WaitingForRoom", Some("exceeded quota"))
+        );
+        let right = event(&reason(Weight::Normal, "the same again"));
+        assert!(matches!(right.type_, EventType::Normal));
+    }
+
+    /// A note that is too long makes the API server refuse the event.
+    #[test]
+    fn a_note_fits_whatever_is_in_it() {
+        for (letter, fits) in [("x", 1_024), ("é", 1_024), ("€", 1_023)] {
+            let note = event(&reason(Weight::Warning, &letter.repeat(2_000))).note;
+            assert_eq!(note.unwrap().len(), fits, "{letter}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What became of a pod, read from its status: a pure function.
 
-use job::{PodState, Wait, WaitingFor};
+use job::{OUT_OF_MEMORY, PodState, Wait, WaitingFor};
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodStatus};
 
 /// Longest message that is passed on: the guest's own, and reasons of pulling.
@@ -52,7 +52,7 @@ fn ended(end: &ContainerStateTerminated) -> PodState {
     match (end.reason.as_deref(), end.exit_code) {
         // The runtime, and behind it the guest, refused the container.
         (Some("StartError" | "ContainerCannotRun"), _) => PodState::Refused(message),
-        (Some("OOMKilled"), _) => PodState::Killed("out of memory".to_owned()),
+        (Some("OOMKilled"), _) => PodState::Killed(OUT_OF_MEMORY.to_owned()),
         // 128 and a signal's number; the agent handles SIGTERM itself.
         (_, 137) => PodState::Killed("killed by signal 9".to_owned()),
         (_, 143) => PodState::Killed("killed by signal 15".to_owned()),

@@ -86,6 +86,9 @@ fn admission(object: &ConfidentialJob, house: &House, now: Timestamp) -> Admissi
 }
 
 #[cfg(test)]
+mod one_object;
+
+#[cfg(test)]
 mod tests {
     use crds::{ConfidentialJob, ConfidentialJobSpec, Request};
     use dvm::Keys;

@@ -21,4 +21,5 @@ mod steps;
 #[cfg(feature = "tdx")]
 mod tdx;
 mod verify;
+mod waiting;
 mod world;

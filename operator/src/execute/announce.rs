@@ -4,7 +4,7 @@
 use crds::{ConfidentialJob, HEARD_ANNOTATION, HEARD_PUBLIC};
 use dvm::feedback::{Feedback, Status};
 use dvm::{Rumor, sign};
-use job::{Announcement, Ended, Ending, Order, Phase, Record, Timestamp};
+use job::{Announcement, Order, Phase, Record, Timestamp};
 use kube::ResourceExt as _;
 
 use crate::context::Context;
@@ -54,7 +54,7 @@ fn feedback(record: &Record, announcement: Announcement) -> Feedback {
     };
     let ending = ended.map_or_else(String::new, |ended| {
         let word = format!("{}/{}", ended.ending.phase(), ended.ending);
-        match message(record, ended) {
+        match record.told_of_the_end() {
             "" => word,
             message => format!("{word}: {message}"),
         }
@@ -72,13 +72,73 @@ fn feedback(record: &Record, announcement: Announcement) -> Feedback {
     Feedback::new(status, text)
 }
 
-/// What the customer reads of an ending. Why nothing started is the cluster's own
-/// (nodes, quotas, registries), so they read the constant for it.
-fn message<'r>(record: &'r Record, ended: &'r Ended) -> &'r str {
-    if ended.ending != Ending::NeverStarted {
-        return &ended.message;
+#[cfg(test)]
+mod tests {
+    use dvm::feedback::Status;
+    use job::{Announcement, Ended, Ending, Record, Timestamp, WaitingFor};
+
+    use super::feedback;
+
+    fn ended(ending: Ending, message: &str) -> Record {
+        let message = message.to_owned();
+        let at = Timestamp::from_secs(1);
+        Record {
+            ended: Some(Ended {
+                ending,
+                at,
+                message,
+            }),
+            ..Record::default()
+        }
     }
-    let attempt = record.attempt.as_ref();
-    let waiting = attempt.and_then(|attempt| attempt.waiting.as_ref());
-    waiting.map_or("", |waiting| waiting.wait.what.told())
+
+    #[test]
+    fn a_wait_and_a_start_are_told_in_constants() {
+        let record = Record::default();
+        let told = feedback(&record, Announcement::Waiting(WaitingFor::Room));
+        assert_eq!(told.status, Status::Processing);
+        assert_eq!(told.text, "heard; waiting for room");
+        let told = feedback(&record, Announcement::Starting);
+        assert_eq!(told.status, Status::Processing);
+        assert_eq!(told.text, "heard; a confidential machine is starting");
+    }
+
+    #[test]
+    fn an_ending_is_told_with_its_word_and_without_the_clusters() {
+        for (ending, message, status, text) in [
+            (
+                Ending::Received,
+                "the agent ended with code 0",
+                Status::Success,
+                "Succeeded/Received: the agent ended with code 0",
+            ),
+            (
+                Ending::NoEvidence,
+                "the agent ended with code 20: no guest API; evidence seen here was refused: x",
+                Status::Error,
+                "Failed/NoEvidence: the agent ended with code 20: no guest API",
+            ),
+            (
+                Ending::NeverStarted,
+                "exceeded quota: jobs on node-7",
+                Status::Error,
+                "Failed/NeverStarted",
+            ),
+            (
+                Ending::Killed,
+                "Evicted: node-7 ran out of disk",
+                Status::Error,
+                "Failed/Killed: something else than the agent ended the machine",
+            ),
+        ] {
+            let told = feedback(&ended(ending, message), Announcement::Ended);
+            assert_eq!((told.status, told.text.as_str()), (status, text));
+        }
+        let refused = ended(Ending::GuestRefused, "CreateContainerRequest of node-7");
+        let told = feedback(&refused, Announcement::Ended);
+        assert!(!told.text.contains("node-7"), "{}", told.text);
+        let told = feedback(&refused, Announcement::Destroyed);
+        assert_eq!(told.text, "destroyed: nothing of the machine is left");
+        assert_eq!(told.status, Status::Error);
+    }
 }
