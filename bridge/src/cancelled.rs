@@ -11,6 +11,7 @@
 //! strangers wrote, and never a known one.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use dvm::cancel::Cancellation;
 use job::{JobId, PublicKey, Timestamp};
@@ -29,6 +30,10 @@ const FIRST_WAIT_SECS: u64 = 1;
 
 /// Longest wait between two tries: a customer waits for this.
 const MAX_WAIT_SECS: u64 = 15;
+
+/// How long one that was saved waits for its signed words, which relays say again: with
+/// them the job ends as the customer's wish.
+const WORDS_WAIT_SECS: u64 = 15;
 
 /// Which order, by whom.
 pub(crate) type Key = (JobId, PublicKey);
@@ -53,10 +58,12 @@ enum Applied {
     Done,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     kept: Kept,
     applied: Applied,
+    /// The signed event, for the object; never saved, relays have it.
+    words: Option<Arc<str>>,
 }
 
 /// The cancellations.
@@ -97,9 +104,30 @@ impl Cancelled {
     pub(crate) fn restore(&mut self, key: Key, kept: Kept, now: Timestamp) {
         if kept.until <= now {
             self.unsaved.insert(key, None);
-        } else if self.insert(key, kept, Applied::Due(now, FIRST_WAIT_SECS)) {
+        } else if self.insert(
+            key,
+            kept,
+            Applied::Due(now.plus(WORDS_WAIT_SECS), FIRST_WAIT_SECS),
+        ) {
             self.unsaved.remove(&key);
         }
+    }
+
+    /// Keeps the signed event of one that is remembered.
+    pub(crate) fn keep(&mut self, key: &Key, words: &Arc<str>, now: Timestamp) {
+        if let Some(entry) = self.entries.get_mut(key)
+            && entry.words.is_none()
+        {
+            entry.words = Some(words.clone());
+            if let Applied::Due(at, wait) = entry.applied {
+                entry.applied = Applied::Due(at.min(now), wait);
+            }
+        }
+    }
+
+    /// The signed event of one, if it was kept.
+    pub(crate) fn words(&self, key: &Key) -> Option<Arc<str>> {
+        self.entries.get(key)?.words.clone()
     }
 
     /// The order of a cancellation was heard: nobody pushes it out any more.
@@ -189,7 +217,15 @@ impl Cancelled {
         if !self.make_place(key.1, kept.known) {
             return false;
         }
-        self.entries.insert(key, Entry { kept, applied });
+        let words = None;
+        self.entries.insert(
+            key,
+            Entry {
+                kept,
+                applied,
+                words,
+            },
+        );
         self.unsaved.insert(key, Some(kept));
         true
     }
@@ -249,7 +285,9 @@ impl Cancelled {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cancelled, Kept, Key, MAX, MAX_OF_ONE};
+    use std::sync::Arc;
+
+    use super::{Cancelled, Kept, Key, MAX, MAX_OF_ONE, WORDS_WAIT_SECS};
     use dvm::cancel::Cancellation;
     use job::{JobId, PublicKey, Timestamp};
 
@@ -330,7 +368,25 @@ mod tests {
         }
         assert!(after.has(&key(1, 1)));
         assert!(after.unsaved(10).is_empty());
-        assert_eq!(after.next(NOW), Some(key(1, 1)));
+        assert_eq!(after.next(NOW), None);
+        assert_eq!(after.next(NOW.plus(WORDS_WAIT_SECS)), Some(key(1, 1)));
+    }
+
+    #[test]
+    fn one_from_before_a_restart_waits_for_its_words_and_no_longer() {
+        let kept = Kept {
+            until: NOW.plus(600),
+            known: true,
+        };
+        let mut cancelled = Cancelled::default();
+        cancelled.restore(key(1, 1), kept, NOW);
+        assert_eq!(cancelled.next(NOW.plus(2)), None);
+        let words: Arc<str> = "signed".into();
+        cancelled.keep(&key(1, 1), &words, NOW.plus(3));
+        cancelled.keep(&key(2, 2), &words, NOW.plus(3));
+        assert_eq!(cancelled.next(NOW.plus(3)), Some(key(1, 1)));
+        assert_eq!(cancelled.words(&key(1, 1)), Some(words));
+        assert_eq!(cancelled.words(&key(2, 2)), None);
     }
 
     #[test]

@@ -113,6 +113,7 @@ impl Cluster {
         let spec = ConfidentialJobSpec {
             request: Request::from(order.event()),
             cancel: false,
+            cancellation: None,
         };
         let mut object = ConfidentialJob::new(&order.object_name(), spec);
         if heard == Heard::Publicly {
@@ -144,8 +145,13 @@ impl Cluster {
     }
 
     /// Cancels the job of an order, if it is there and `by` is its customer;
-    /// whether it was.
-    pub(crate) async fn cancel(&self, job: JobId, by: PublicKey) -> Result<bool, ClusterError> {
+    /// whether it was. `words` is the customer's signed event.
+    pub(crate) async fn cancel(
+        &self,
+        job: JobId,
+        by: PublicKey,
+        words: Option<&str>,
+    ) -> Result<bool, ClusterError> {
         let name = job.object_name();
         let what = "cancel the job";
         let Some(object) = answer(what, self.jobs.get_opt(&name)).await? else {
@@ -155,7 +161,12 @@ impl Cluster {
         if request.id != job.to_string() || request.pubkey != by.to_string() {
             return Ok(false);
         }
-        let patch = Patch::Merge(json!({"spec": {"cancel": true}}));
+        // Cancelled before, it is over: another word changes nothing.
+        let mut spec = json!({"cancel": true});
+        if let Some(words) = words {
+            spec["cancellation"] = words.into();
+        }
+        let patch = Patch::Merge(json!({ "spec": spec }));
         let params = PatchParams::default();
         answer(what, self.jobs.patch(&name, &params, &patch)).await?;
         Ok(true)

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use dvm::cancel::Cancellation;
+use dvm::cancel::{Cancellation, MAX_WORD};
+use dvm::event::to_json;
 use dvm::order::{open_private_order, order_from_event};
 use dvm::{Keys, kind, open};
 use job::Event;
@@ -100,7 +101,7 @@ fn hear_sealed(event: &Event, keys: &Keys, orders: &Orders) {
             Ok(order) => orders.place(order, Heard::Privately),
             Err(error) => orders.refuse_unreadable(&rumor, &error),
         },
-        kind::DELETION => cancel(Cancellation::from_rumor(&rumor), orders),
+        kind::DELETION => cancel(event, Cancellation::from_rumor(&rumor), orders),
         kind::CHAT | 5000..=5999 => orders.answer_sealed(&rumor),
         // Evidence and notes are the operator's; results and feedback of others
         // are answers, and an answer is not answered.
@@ -135,7 +136,7 @@ async fn public(relays: &Relays, keys: &Keys, orders: &Orders) {
 
 fn hear_public(event: &Event, orders: &Orders) {
     match event.kind {
-        kind::DELETION => cancel(Cancellation::from_event(event), orders),
+        kind::DELETION => cancel(event, Cancellation::from_event(event), orders),
         kind::OLD_CHAT => orders.answer_old_message(event),
         _ => match order_from_event(event.clone()) {
             Ok(order) => orders.place(order, Heard::Publicly),
@@ -144,9 +145,13 @@ fn hear_public(event: &Event, orders: &Orders) {
     }
 }
 
-fn cancel(cancellations: Vec<Cancellation>, orders: &Orders) {
+/// Cancels what a signed event says, and keeps that event for the objects: the operator
+/// reads in it that it was the customer.
+fn cancel(event: &Event, cancellations: Vec<Cancellation>, orders: &Orders) {
+    let words: Arc<str> = to_json(event).into();
+    let words = (words.len() <= MAX_WORD).then_some(&words);
     for cancellation in cancellations {
-        orders.cancel(cancellation);
+        orders.cancel(cancellation, words);
     }
 }
 

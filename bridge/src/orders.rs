@@ -2,7 +2,7 @@
 //! does the rest. Nothing is created for an order that cannot be run.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dvm::cancel::Cancellation;
 use dvm::feedback::{Feedback, Status};
@@ -126,9 +126,18 @@ impl Orders {
     }
 
     /// Ends an order that waits, and remembers that it is not to be started. Counts
-    /// only when it is by the order's customer.
-    pub(crate) fn cancel(&self, cancellation: Cancellation) {
-        let ended = self.waiting().cancel(cancellation, now());
+    /// only when it is by the order's customer. `words` is the signed event, when it is
+    /// short enough to be kept with the object.
+    pub(crate) fn cancel(&self, cancellation: Cancellation, words: Option<&Arc<str>>) {
+        let ended = {
+            let mut waiting = self.waiting();
+            let ended = waiting.cancel(cancellation, now());
+            if let Some(words) = words {
+                let key = (cancellation.job, cancellation.by);
+                waiting.cancelled.keep(&key, words, now());
+            }
+            ended
+        };
         if let Some(placed) = ended {
             tracing::info!(job = %placed.order.id(), "cancelled while it waited");
             self.end(&placed, Ending::ByCustomer, CANCELLED);

@@ -111,7 +111,8 @@ async fn cancel_orders(orders: Arc<Orders>) {
             something(&orders).await;
             continue;
         };
-        match orders.cluster.cancel(job, by).await {
+        let words = orders.waiting().cancelled.words(&(job, by));
+        match orders.cluster.cancel(job, by, words.as_deref()).await {
             Ok(cancelled) => {
                 if cancelled {
                     tracing::info!(%job, "cancelled by its customer");

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use collateral::server::DEFAULT;
 
@@ -17,6 +18,12 @@ pub(crate) struct Args {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// The name of a file that is read, also an empty one: what is wrong with it is said
+/// where it is looked for.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// Options of every command.
@@ -34,7 +41,7 @@ pub(crate) struct Global {
     )]
     pub(crate) relays: Vec<String>,
     /// What to take for true, instead of what ships and your own trust.toml
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, value_parser = path())]
     pub(crate) trust: Option<PathBuf>,
     /// For development: accept machines without hardware. Nothing is confidential then
     #[arg(
@@ -76,7 +83,7 @@ pub(crate) struct Global {
     #[arg(long, value_name = "DIR", global = true)]
     pub(crate) state: Option<PathBuf>,
     /// Your key [default: a fresh one per job]
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, value_parser = path())]
     pub(crate) key: Option<PathBuf>,
     /// Show what the program does, on stderr
     #[arg(long, global = true)]
@@ -191,7 +198,7 @@ pub(crate) struct Export {
     pub(crate) output: PathBuf,
     /// Fetch what this evidence needs, and write that: attestation.json of a job, or evidence alone in any form that
     /// `cdvm verify --evidence` reads; repeat it [default: all that is kept]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     pub(crate) evidence: Vec<PathBuf>,
     /// Fetch chains and revocation lists of these processors, for chips' and for providers' keys, and write them;
     /// repeat it
@@ -252,7 +259,7 @@ pub(crate) struct Wanted {
 #[derive(ClapArgs)]
 pub(crate) struct Data {
     /// File to send, `-` for stdin; repeat it
-    #[arg(long = "input", value_name = "FILE")]
+    #[arg(long = "input", value_name = "FILE", value_parser = path())]
     pub(crate) inputs: Vec<PathBuf>,
     /// Parameter only the machine may see; @FILE reads it from a file
     #[arg(long = "secret-param", value_name = "NAME=VALUE|NAME=@FILE")]
@@ -315,27 +322,27 @@ pub(crate) struct Verify {
     #[arg(conflicts_with_all = ["attestation", "evidence", "event"])]
     pub(crate) job: Option<String>,
     /// Verify a file instead, as it is kept of a job; no relay is contacted
-    #[arg(long, value_name = "FILE", requires = "order", requires = "offer", conflicts_with_all = ["evidence", "event"])]
+    #[arg(long, value_name = "FILE", requires = "order", requires = "offer", conflicts_with_all = ["evidence", "event"], value_parser = path())]
     pub(crate) attestation: Option<PathBuf>,
     /// Verify evidence alone: a report of SEV-SNP (its bytes, also with the certificate table behind them, or Azure's HCL
     /// report), or a quote of Intel TDX (in a build with it); each also as hex, base64 or in the JSON of guest
     /// components, Trustee or Constellation; or a folder as snpguest fills it. It is held against what your trust file
     /// says of any machine
-    #[arg(long, value_name = "FILE|FOLDER", conflicts_with_all = ["event", "order", "offer"])]
+    #[arg(long, value_name = "FILE|FOLDER", conflicts_with_all = ["event", "order", "offer"], value_parser = path())]
     pub(crate) evidence: Option<PathBuf>,
     /// Verify a Nostr event: the gift wrap a machine sent, opened with --key, or the rumor that was in one
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     pub(crate) event: Option<PathBuf>,
     /// The signed order [default with --event: the one that is kept here]
-    #[arg(long, value_name = "FILE", requires = "offer")]
+    #[arg(long, value_name = "FILE", requires = "offer", value_parser = path())]
     pub(crate) order: Option<PathBuf>,
     /// The signed offer
-    #[arg(long, value_name = "FILE", requires = "order")]
+    #[arg(long, value_name = "FILE", requires = "order", value_parser = path())]
     pub(crate) offer: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) binding: Binding,
     /// With --evidence and a quote of TDX: Intel's collateral for its platform, JSON
-    #[arg(long, value_name = "FILE", requires = "evidence")]
+    #[arg(long, value_name = "FILE", requires = "evidence", value_parser = path())]
     pub(crate) collateral: Option<PathBuf>,
     /// Verify a file as at this time, such as 2026-11-20T00:00:00Z, or Unix seconds [default: now]
     #[arg(long, value_name = "TIME", conflicts_with = "job")]
@@ -407,13 +414,13 @@ pub(crate) struct Cancel {
 #[command(group = clap::ArgGroup::new("entries").args(["trust_entries", "kata"]).multiple(true))]
 pub(crate) struct Measure {
     /// OVMF image (QEMU's -bios)
-    #[arg(long, value_name = "FILE", required_unless_present = "kata")]
+    #[arg(long, value_name = "FILE", required_unless_present = "kata", value_parser = path())]
     pub(crate) firmware: Option<PathBuf>,
     /// Kernel (QEMU's -kernel, with kernel-hashes=on)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     pub(crate) kernel: Option<PathBuf>,
     /// Initrd (QEMU's -initrd)
-    #[arg(long, value_name = "FILE", requires = "kernel")]
+    #[arg(long, value_name = "FILE", requires = "kernel", value_parser = path())]
     pub(crate) initrd: Option<PathBuf>,
     /// Kernel command line (QEMU's -append); every space counts. With a range of counts, each has its own nr_cpus=
     #[arg(
@@ -427,7 +434,7 @@ pub(crate) struct Measure {
     pub(crate) append: String,
     /// Take firmware, kernel, root file system and command line from a release of Kata instead: its archive, or the
     /// folder it was unpacked to. Prints [[guests]] tables, each word of the line with where it comes from
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["firmware", "kernel", "initrd", "append", "vcpu_type"])]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["firmware", "kernel", "initrd", "append", "vcpu_type"], value_parser = path())]
     pub(crate) kata: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) of_kata: OfKata,

@@ -10,6 +10,7 @@ use crate::args::KeyCommand;
 use crate::context::Context;
 use crate::exit::Problem;
 use crate::files;
+use crate::given::{self, Kind};
 use crate::news::News;
 use crate::news::tell;
 
@@ -34,7 +35,7 @@ pub(crate) fn key(context: &Context<'_>, command: &KeyCommand) -> Result<()> {
             }
         }
         KeyCommand::Show { file, secret } => {
-            let keys = read(file)?;
+            let keys = read("the key", file)?;
             if *secret {
                 tell::print(&keys.expose_nsec());
             } else {
@@ -77,8 +78,10 @@ pub(crate) fn write(path: &Path, keys: &Keys) -> Result<()> {
     files::write_new(path, text.as_bytes())
 }
 
-/// Reads a secret key from a file that only its owner reads.
-pub(crate) fn read(path: &Path) -> Result<Keys> {
+/// Reads a secret key from a file that only its owner reads; `named` is what names
+/// the file.
+pub(crate) fn read(named: &str, path: &Path) -> Result<Keys> {
+    given::look(named, path, Kind::File)?;
     let text = files::read_secret(path, MAX_KEY_FILE)?;
     text.parse()
         .with_context(|| format!("failed to read the key in {}", path.display()))

@@ -14,6 +14,7 @@ mod context;
 mod date;
 mod exit;
 mod explain;
+mod given;
 mod judge;
 mod keys;
 mod line;

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::exit::Problem;
 use crate::files;
+use crate::given::{self, Kind};
 
 /// Largest input of any job (`job::Terms` bounds `input.maxBytes`).
 const MAX_INPUT: u64 = 1 << 30;
@@ -37,6 +38,7 @@ impl Material {
             let next = "name each other input as a file";
             return Err(Problem::usage("stdin can be one input only", next).into());
         }
+        look(inputs, secret_params)?;
         Ok(Self {
             inputs: inputs
                 .iter()
@@ -105,6 +107,22 @@ impl Material {
             None => Ok(()),
         }
     }
+}
+
+/// All files that are named are there before any is read: stdin may take long.
+fn look(inputs: &[PathBuf], secret_params: &[String]) -> Result<(), Problem> {
+    for path in inputs
+        .iter()
+        .filter(|path| path.as_path() != Path::new("-"))
+    {
+        given::look("--input", path, Kind::File)?;
+    }
+    let values = secret_params.iter().filter_map(|text| text.split_once('='));
+    for (name, file) in values.filter_map(|(name, value)| Some((name, value.strip_prefix('@')?))) {
+        let named = format!("--secret-param {name}");
+        given::look(&named, Path::new(file), Kind::File)?;
+    }
+    Ok(())
 }
 
 /// Parameters for everybody to see.

@@ -21,6 +21,7 @@ use crate::clock;
 use crate::context::Context;
 use crate::exit::Problem;
 use crate::files;
+use crate::given::{self, Kind};
 use crate::news::News;
 use crate::news::tell;
 use entries::{Entries, Measured};
@@ -50,6 +51,15 @@ pub(crate) fn measure(context: &Context<'_>, args: &args::Measure) -> Result<()>
         trust_entries,
         entry,
     } = args;
+    for (option, path, kind) in [
+        ("--kata", kata, Kind::FileOrFolder),
+        ("--firmware", firmware, Kind::File),
+        ("--kernel", kernel, Kind::File),
+        ("--initrd", initrd, Kind::File),
+    ] {
+        path.as_deref()
+            .map_or(Ok(()), |path| given::look(option, path, kind))?;
+    }
     let counts: Vec<NonZeroU16> = counts(vcpus)?.collect();
     let features = features(guest_features)?;
     let start = match (kata, firmware) {

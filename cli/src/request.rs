@@ -18,8 +18,9 @@ use crate::{args, clock, keys};
 /// `cdvm request`.
 pub(crate) async fn request(context: &Context<'_>, args: args::Request) -> Result<()> {
     let args::Request { wanted, yaml } = args;
+    let signer = signer(context)?;
     if yaml {
-        let kept = place(context, &wanted, Route::Kubectl, None).await?;
+        let kept = place(context, &wanted, Route::Kubectl, signer, None).await?;
         context.work_on(&kept.dir);
         let (job, name) = (kept.order.id(), kept.order.object_name());
         context.teller.tell(&News::Written { job, name });
@@ -28,7 +29,7 @@ pub(crate) async fn request(context: &Context<'_>, args: args::Request) -> Resul
         context.teller.tell(&News::Hint { text });
         return Ok(());
     }
-    let kept = place(context, &wanted, route(&wanted), None).await?;
+    let kept = place(context, &wanted, route(&wanted), signer, None).await?;
     let mut line = Line::open(context, kept, None).await?;
     publish(context, &mut line).await?;
     let (_, text) = ending::where_it_stands(Stage::Ordered, line.kept.order.id());
@@ -45,23 +46,26 @@ pub(crate) const fn route(wanted: &args::Wanted) -> Route {
     }
 }
 
+/// Whose key signs an order that is placed now.
+pub(crate) fn signer(context: &Context<'_>) -> Result<Signer> {
+    let Some(file) = &context.settings.key else {
+        return Ok(Signer::Fresh(Keys::generate()));
+    };
+    let path = std::path::absolute(file).context("failed to find the key file")?;
+    Ok(Signer::Own(keys::read("--key", file)?, path))
+}
+
 /// Signs and keeps an order for what is wanted. With `material` nothing is
 /// ordered that it does not fit.
 pub(crate) async fn place(
     context: &Context<'_>,
     wanted: &args::Wanted,
     route: Route,
+    signer: Signer,
     material: Option<&Material>,
 ) -> Result<Kept> {
     let state = context.settings.state()?;
     let params = public_params(&wanted.params)?;
-    let signer = match &context.settings.key {
-        Some(file) => {
-            let path = std::path::absolute(file).context("failed to find the key file")?;
-            Signer::Own(keys::read(file)?, path)
-        }
-        None => Signer::Fresh(Keys::generate()),
-    };
     let which = offers::Wanted::parse(Some(&wanted.service), wanted.provider.as_deref())?;
     let Found { offer, event } = offers::find(context, &which).await?;
     let terms = &offer.content.cdvm;

@@ -21,9 +21,17 @@ pub(crate) async fn run(context: &Context<'_>, args: args::Run) -> Result<()> {
     // What can be wrong here is found before anything leaves.
     let trust = context.settings.trust()?;
     let target = Target::new(target)?;
+    let signer = request::signer(context)?;
     let material = Material::read(&data.inputs, &data.secret_params)?;
 
-    let kept = request::place(context, &wanted, request::route(&wanted), Some(&material)).await?;
+    let kept = request::place(
+        context,
+        &wanted,
+        request::route(&wanted),
+        signer,
+        Some(&material),
+    )
+    .await?;
     // Listening comes before asking.
     let mut line = Line::open(context, kept, patience.timeout).await?;
     request::publish(context, &mut line).await?;

@@ -12,6 +12,7 @@ use relay::Plain;
 use crate::args::Global;
 use crate::exit::{Exit, Problem};
 use crate::files;
+use crate::given::{self, Kind};
 
 /// An order names at most so many relays.
 const MAX_RELAYS: usize = 8;
@@ -110,6 +111,7 @@ impl Settings {
     /// what ships, with the customer's own file before it.
     pub(crate) fn trust(&self) -> Result<Trust> {
         if let Some(file) = &self.trust {
+            given::look("--trust", file, Kind::File)?;
             return self.read_trust(file);
         }
         let built_in = Trust::built_in().context("failed to read what ships as trusted")?;

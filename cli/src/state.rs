@@ -145,8 +145,11 @@ impl Kept {
         let how = files::read_text(&dir.join("how.json"), MAX_EVENT)?;
         let How { route, key: own } = serde_json::from_str(&how)
             .with_context(|| format!("failed to read how.json in {}", dir.display()))?;
-        let own = key.map(Path::to_owned).or(own);
-        let keys = keys::read(&own.unwrap_or_else(|| dir.join("key.nsec")))?;
+        let keys = match (key, own) {
+            (Some(key), _) => keys::read("--key", key)?,
+            (None, Some(own)) => keys::read("the key this job was ordered with", &own)?,
+            (None, None) => keys::read("the key of this job", &dir.join("key.nsec"))?,
+        };
         if keys.public_key() != order.customer() {
             let next = "name the key the order was signed with: --key FILE";
             return Err(Problem::usage("this order was signed with another key", next).into());

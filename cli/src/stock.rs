@@ -18,6 +18,7 @@ use crate::args::{CollateralCommand, Export};
 use crate::clock;
 use crate::context::Context;
 use crate::exit::{Exit, Problem};
+use crate::given::{self, Kind};
 use crate::news::News;
 use crate::news::tell::Teller;
 use crate::verify::input::{self, Alone, Bare, Quoted};
@@ -32,7 +33,10 @@ pub(crate) async fn collateral(context: &Context<'_>, command: CollateralCommand
             Ok(())
         }
         CollateralCommand::Export(args) => export(fetcher, &trust, args).await,
-        CollateralCommand::Import { file } => import(fetcher, &trust, &file),
+        CollateralCommand::Import { file } => {
+            given::look("the bundle", &file, Kind::File)?;
+            import(fetcher, &trust, &file)
+        }
     }
 }
 
@@ -65,6 +69,9 @@ async fn export(fetcher: Fetcher<'_, Teller>, trust: &Trust, args: Export) -> Re
         evidence,
         generations,
     } = args;
+    for path in &evidence {
+        given::look("--evidence", path, Kind::FileOrFolder)?;
+    }
     let mut gathering = Gathering::new(fetcher, trust);
     for path in &evidence {
         match input::any(path)? {

@@ -53,6 +53,13 @@ pub struct ConfidentialJobSpec {
     /// already has stays with the customer.
     #[serde(default)]
     pub cancel: bool,
+    /// The customer's signed cancellation, as the bridge heard it: the Nostr event
+    /// (kind 5, or the gift wrap around it) as JSON. The operator verifies it: with it a
+    /// cancelled job ends as `ByCustomer`, without it, or when it is anybody else's, as
+    /// `ByCluster`. Alone it cancels nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 8192))]
+    pub cancellation: Option<String>,
 }
 
 /// What became of a job. Written by the operator alone; every field says what was

@@ -4,7 +4,41 @@ use job::{Event, JobId, Order, PublicKey, Timestamp};
 
 use crate::event::Unsigned;
 use crate::tags::{all, tag};
-use crate::{Rumor, kind};
+use crate::{Keys, Rumor, kind, open, parse_event};
+
+/// Longest event that is kept as a customer's word: a hundred orders fit into a public
+/// one, fifty into a sealed one, and `cdvm` writes one.
+pub const MAX_WORD: usize = 8 * 1024;
+
+/// The signed event of a cancellation, kept as it was heard: the public kind 5, or the
+/// gift wrap, whose seal is signed by its author.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word<'w>(pub &'w str);
+
+impl Word<'_> {
+    /// What it cancels. Signatures are verified; what is too long, no event, or sealed to
+    /// somebody else than `provider` cancels nothing.
+    pub fn cancellations(self, provider: &Keys) -> Vec<Cancellation> {
+        if self.0.len() > MAX_WORD {
+            return Vec::new();
+        }
+        let Ok(event) = parse_event(self.0) else {
+            return Vec::new();
+        };
+        match event.kind {
+            kind::GIFT_WRAP => open(&event, provider)
+                .map(|rumor| Cancellation::from_rumor(&rumor))
+                .unwrap_or_default(),
+            _ => Cancellation::from_event(&event),
+        }
+    }
+
+    /// Whether it cancels `order`, by the order's customer.
+    pub fn cancels(self, order: &Order, provider: &Keys) -> bool {
+        let mut cancellations = self.cancellations(provider).into_iter();
+        cancellations.any(|it| it.job == order.id() && it.by == order.customer())
+    }
+}
 
 /// Who cancels what. It counts only when `by` is the order's customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

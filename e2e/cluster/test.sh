@@ -24,7 +24,7 @@ began=$EPOCHSECONDS
 rungs first preflight
 
 set -m # a group of its own, so that all of it ends with this
-rungs beside tools images simtee test-images reproducible >"$log/beside.log" 2>&1 &
+rungs beside images simtee test-images reproducible tools >"$log/beside.log" 2>&1 &
 beside=$!
 set +m
 renice --priority 19 --pgrp "$beside" >/dev/null

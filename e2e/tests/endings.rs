@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use crds::{ConfidentialJobStatus, ConfidentialService};
-use e2e::bare::HandCustomer;
+use dvm::cancel::{Cancellation, Word};
+use dvm::feedback::Feedback;
+use dvm::{Keys, wrap};
+use e2e::bare::{HandCustomer, now};
 use e2e::commons::{commons, run};
 use e2e::customer::Customer;
 use e2e::tamper::tamper;
@@ -143,13 +146,44 @@ fn cancelled_by_kubectl() -> anyhow::Result<()> {
         let jobs = commons().await?.jobs();
         jobs.patch(&name, &PatchParams::default(), &patch).await?;
         let status = ended(&customer).await?;
-        assert_eq!(status.ending.as_deref(), Some("ByCustomer"));
+        assert_eq!(status.ending.as_deref(), Some("ByCluster"));
         assert_eq!(status.phase.as_deref(), Some("Cancelled"));
+        // Status, event and customer say by whom.
+        let message = status.message.unwrap();
+        assert!(message.contains("spec.cancel"), "{message}");
+        let provider = commons().await?;
+        let field = format!("involvedObject.name={name},reason=ByCluster");
+        let events = provider.kubectl(&["get", "events", "--field-selector", &field])?;
+        assert!(events.contains("no cancellation signed"), "{events}");
+        let words = customer.told_by_provider(provider).await;
+        let told = |word: &Feedback| word.text.starts_with("Cancelled/ByCluster: ");
+        assert!(words.iter().any(told), "{words:?}");
         // What was cancelled stays cancelled.
         let patch = Patch::Merge(json!({"spec": {"cancel": false}}));
         let undone = jobs.patch(&name, &PatchParams::default(), &patch).await;
         let error = undone.unwrap_err().to_string();
         assert!(error.contains("order again"), "{error}");
+        Ok(())
+    })
+}
+
+/// A cancellation that is anybody else's, put beside `spec.cancel` by hand.
+#[test]
+fn cancelled_with_a_strangers_word() -> anyhow::Result<()> {
+    run(async {
+        let customer = working("slandered").await?;
+        let provider = commons().await?;
+        let rumor = Cancellation::to_rumor(&customer.order, now());
+        let stranger = Keys::generate();
+        let words = wrap(&rumor, &stranger, provider.keys.public_key(), now())?;
+        let words = dvm::event::to_json(&words);
+        let spec = json!({"cancel": true, "cancellation": words});
+        let patch = Patch::Merge(json!({ "spec": spec }));
+        let name = customer.order.object_name();
+        let jobs = provider.jobs();
+        jobs.patch(&name, &PatchParams::default(), &patch).await?;
+        let status = ended(&customer).await?;
+        assert_eq!(status.ending.as_deref(), Some("ByCluster"));
         Ok(())
     })
 }
@@ -176,6 +210,10 @@ fn cancelled_over_nostr() -> anyhow::Result<()> {
         assert_eq!(said.code, 0, "{}", said.stderr);
         let status = provider.destroyed(&job, SOON).await?.status.unwrap();
         assert_eq!(status.ending.as_deref(), Some("ByCustomer"));
+        // The signed word is with the object, and is what said so.
+        let words = jobs.get(&job).await?.spec.cancellation.unwrap();
+        let by = Word(&words).cancellations(&provider.keys);
+        assert_eq!(by.len(), 1, "{words}");
         drop(running);
         Ok(())
     })

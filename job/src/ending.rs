@@ -212,8 +212,10 @@ pub enum Ending {
     Drained,
     /// The job reached its end before its work did.
     Deadline,
-    /// Cancelled by its customer.
+    /// Cancelled by its customer's signed word.
     ByCustomer,
+    /// Cancelled in the provider's cluster, without the customer's signed word.
+    ByCluster,
     /// The `ConfidentialJob` was deleted.
     Deleted,
     /// The order cannot be used.
@@ -236,7 +238,7 @@ pub enum Ending {
 
 impl Ending {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Received,
         Self::Unacknowledged,
         Self::WorkloadFailed,
@@ -255,6 +257,7 @@ impl Ending {
         Self::Drained,
         Self::Deadline,
         Self::ByCustomer,
+        Self::ByCluster,
         Self::Deleted,
         Self::BadOrder,
         Self::NoSuchOffer,
@@ -285,7 +288,7 @@ impl Ending {
             | Self::PodLost
             | Self::Drained
             | Self::Deadline => Phase::Failed,
-            Self::ByCustomer | Self::Deleted => Phase::Cancelled,
+            Self::ByCustomer | Self::ByCluster | Self::Deleted => Phase::Cancelled,
             Self::BadOrder
             | Self::NoSuchOffer
             | Self::OfferChanged

@@ -46,7 +46,7 @@ pub use offer::{Offer, OfferContent};
 pub use order::{Event, MAX_ORDER, Order, OrderError, Subject};
 pub use plan::plan;
 pub use record::{
-    Admission, Admitted, Announcement, AttemptRecord, Attested, Ended, Job, Object, Record,
+    Admission, Admitted, Announcement, AttemptRecord, Attested, By, Ended, Job, Object, Record,
     Waiting, Wish,
 };
 pub use terms::{

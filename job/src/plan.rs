@@ -17,8 +17,9 @@
 
 use crate::{
     Action, Admission, Admitted, AgentExit, Announcement, Answer, Attempt, AttemptRecord, Attested,
-    Deployment, Digest, Ended, Ending, Job, Manifest, ManifestError, Object, Observed, Plan, Pod,
-    PodState, Reason, Record, Rejected, Timestamp, Tried, Verdict, Wait, Waiting, Wish, init_data,
+    By, Deployment, Digest, Ended, Ending, Job, Manifest, ManifestError, Object, Observed, Plan,
+    Pod, PodState, Reason, Record, Rejected, Timestamp, Tried, Verdict, Wait, Waiting, Wish,
+    init_data,
 };
 
 use crate::told::REFUSED_HERE;
@@ -77,7 +78,7 @@ fn delete_strays(plan: &mut Plan, job: &Job, seen: &Observed) {
 fn ends(job: &Job, seen: &Observed, now: Timestamp) -> Option<(Ending, String)> {
     match job.wish {
         Wish::Delete => return Some((Ending::Deleted, String::new())),
-        Wish::Cancel => return Some((Ending::ByCustomer, String::new())),
+        Wish::Cancel(by) => return Some(cancelled(by)),
         Wish::Run => {}
     }
     let Some(attempt) = &job.record.attempt else {
@@ -113,6 +114,22 @@ fn ends(job: &Job, seen: &Observed, now: Timestamp) -> Option<(Ending, String)> 
         let text = format!("the job's end was {}", attempt.not_after);
         (Ending::Deadline, text)
     })
+}
+
+/// What a cancellation is, by whom: also customers read it.
+fn cancelled(by: By) -> (Ending, String) {
+    let (ending, text) = match by {
+        By::Customer => (
+            Ending::ByCustomer,
+            "by the customer's signed cancellation, which is with the job",
+        ),
+        By::Cluster => (
+            Ending::ByCluster,
+            "`spec.cancel` was set in the provider's cluster, and no cancellation signed by the \
+             customer is with it",
+        ),
+    };
+    (ending, text.to_owned())
 }
 
 /// Before the first attempt: whether there will be one.
@@ -562,6 +579,7 @@ const fn word(ending: Ending) -> &'static str {
         Ending::Drained => "Drained",
         Ending::Deadline => "Deadline",
         Ending::ByCustomer => "ByCustomer",
+        Ending::ByCluster => "ByCluster",
         Ending::Deleted => "Deleted",
         Ending::BadOrder => "BadOrder",
         Ending::NoSuchOffer => "NoSuchOffer",

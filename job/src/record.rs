@@ -61,10 +61,19 @@ pub struct Admitted {
 pub enum Wish {
     /// That it runs.
     Run,
-    /// That it stops: `spec.cancel`, or the customer's kind 5.
-    Cancel,
+    /// That it stops: `spec.cancel`.
+    Cancel(By),
     /// That it is gone: the object is being deleted.
     Delete,
+}
+
+/// Who cancels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum By {
+    /// The customer: their signed cancellation is with the object and was verified.
+    Customer,
+    /// Somebody who may change the object, and no word of the customer's is with it.
+    Cluster,
 }
 
 /// What was recorded of a job's life.

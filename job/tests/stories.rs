@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use job::{
-    Action, Admission, Admitted, Announcement, Answer, Attempt, Ending, Event, ImageRef, Job,
+    Action, Admission, Admitted, Announcement, Answer, Attempt, By, Ending, Event, ImageRef, Job,
     JobId, Object, Observed, Order, Pod, PodState, PublicKey, Record, Rejected, Terms, Timestamp,
     Tried, Verdict, Wait, WaitingFor, Weight, Wish, plan,
 };
@@ -500,16 +500,30 @@ fn a_job_ends_by_its_deadline() {
 fn a_customer_cancels() {
     let mut world = World::running();
     world.later(1);
-    world.job.wish = Wish::Cancel;
+    world.job.wish = Wish::Cancel(By::Customer);
     world.settle();
     assert_eq!(world.ending(), Some(Ending::ByCustomer));
     insta::assert_snapshot!(world.text);
 }
 
 #[test]
+fn somebody_in_the_cluster_cancels() {
+    let mut world = World::running();
+    world.later(1);
+    world.job.wish = Wish::Cancel(By::Cluster);
+    world.settle();
+    assert_eq!(world.ending(), Some(Ending::ByCluster));
+    // Whose word came first stands; the customer's own changes nothing any more.
+    world.job.wish = Wish::Cancel(By::Customer);
+    world.settle();
+    assert_eq!(world.ending(), Some(Ending::ByCluster));
+    insta::assert_snapshot!(world.text);
+}
+
+#[test]
 fn a_cancelled_order_never_starts() {
     let mut world = World::new();
-    world.job.wish = Wish::Cancel;
+    world.job.wish = Wish::Cancel(By::Customer);
     world.settle();
     assert_eq!(world.ending(), Some(Ending::ByCustomer));
     assert!(world.pods_ever.is_empty());
@@ -555,7 +569,7 @@ fn a_rejected_order_starts_nothing() {
 /// hears nothing of it, and nothing claims that they did.
 #[test]
 fn an_object_that_is_not_the_orders_tells_nobody() {
-    for wish in [Wish::Run, Wish::Cancel, Wish::Delete] {
+    for wish in [Wish::Run, Wish::Cancel(By::Customer), Wish::Delete] {
         for mut world in [World::new(), World::running()] {
             let told = world.job.record.announced.clone();
             world.text.clear();
@@ -671,7 +685,7 @@ fn what_ended_stays_ended() {
     world.pod(PodState::Exited(0));
     world.settle();
     let record = world.job.record.clone();
-    for wish in [Wish::Cancel, Wish::Delete] {
+    for wish in [Wish::Cancel(By::Customer), Wish::Delete] {
         world.job.wish = wish;
         world.later(10);
         world.settle();

@@ -72,10 +72,11 @@ impl Context {
 
     /// What this provider runs now.
     pub(crate) fn house(&self) -> House {
-        let provider = self.relays.keys().public_key();
+        let keys = self.relays.keys().clone();
+        let provider = keys.public_key();
         let services = self.services.state();
         House {
-            provider,
+            keys,
             agent: self.settings.agent_image.clone(),
             services: services
                 .iter()

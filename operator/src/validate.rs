@@ -2,8 +2,10 @@
 //! an ending with a reason, not an error.
 
 use crds::{ConfidentialJob, JOB_FINALIZER};
+use dvm::Keys;
+use dvm::cancel::Word;
 use job::{
-    Admission, Admitted, Ending, ImageRef, Job, Object, Order, PublicKey, Record, Rejected,
+    Admission, Admitted, By, Ending, ImageRef, Job, Object, Order, PublicKey, Record, Rejected,
     Service, Timestamp, Wish, admit,
 };
 use kube::ResourceExt as _;
@@ -19,8 +21,8 @@ pub(crate) fn order(object: &ConfidentialJob) -> Result<Order, String> {
 
 /// What this provider runs, and how.
 pub(crate) struct House {
-    /// O.
-    pub(crate) provider: PublicKey,
+    /// O: what was sealed to it can be opened.
+    pub(crate) keys: Keys,
     /// Image of the agent.
     pub(crate) agent: ImageRef,
     /// Every service that is offered.
@@ -33,15 +35,24 @@ pub(crate) struct House {
 pub(crate) fn job(object: &ConfidentialJob, record: Record, house: &House, now: Timestamp) -> Job {
     let deleting = object.metadata.deletion_timestamp.is_some();
     Job {
-        object: whose(object, house.provider),
+        object: whose(object, house.keys.public_key()),
         admission: admission(object, house, now),
         wish: match (deleting, object.spec.cancel) {
             (true, _) => Wish::Delete,
-            (false, true) => Wish::Cancel,
+            (false, true) => Wish::Cancel(by(object, &house.keys)),
             (false, false) => Wish::Run,
         },
         finalizer: object.finalizers().iter().any(|name| name == JOB_FINALIZER),
         record,
+    }
+}
+
+/// Who cancels: the customer, when their signed word is with the object.
+fn by(object: &ConfidentialJob, provider: &Keys) -> By {
+    let words = object.spec.cancellation.as_deref();
+    match (words, order(object)) {
+        (Some(words), Ok(order)) if Word(words).cancels(&order, provider) => By::Customer,
+        (Some(_) | None, Ok(_) | Err(_)) => By::Cluster,
     }
 }
 
@@ -73,7 +84,7 @@ fn admission(object: &ConfidentialJob, house: &House, now: Timestamp) -> Admissi
             return reject(Ending::BadOrder, message);
         }
     }
-    match admit(&order, house.provider, &house.services, now) {
+    match admit(&order, house.keys.public_key(), &house.services, now) {
         Err(rejected) => Admission::Rejected(rejected),
         Ok(service) => Admission::Admitted(Box::new(Admitted {
             service: service.offer.service.clone(),
@@ -91,28 +102,34 @@ mod one_object;
 #[cfg(test)]
 mod tests {
     use crds::{ConfidentialJob, ConfidentialJobSpec, Request};
-    use dvm::Keys;
+    use dvm::cancel::Cancellation;
+    use dvm::event::to_json;
     use dvm::order::{NewOrder, sign_order};
-    use job::{Object, OfferId, PublicKey, Timestamp};
+    use dvm::{Keys, Unsigned, sign, wrap};
+    use job::{By, Object, OfferId, Order, PublicKey, Timestamp};
 
-    use super::whose;
+    use super::{by, whose};
 
     const O: PublicKey = PublicKey::from_bytes([4; 32]);
+    const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
 
-    fn object(change: impl FnOnce(&mut ConfidentialJob)) -> ConfidentialJob {
-        let now = Timestamp::from_secs(1_790_000_000);
+    fn order(customer: &Keys, provider: PublicKey) -> Order {
         let new = NewOrder {
             kind: 5999,
-            provider: O,
+            provider,
             offer: OfferId::from_bytes([15; 32]),
             relays: vec!["wss://relay.example".to_owned()],
-            expiration: now.plus(3600),
+            expiration: NOW.plus(3600),
             params: Vec::new(),
         };
-        let order = sign_order(&Keys::generate(), new, now).unwrap();
+        sign_order(customer, new, NOW).unwrap()
+    }
+
+    fn object(order: &Order, change: impl FnOnce(&mut ConfidentialJob)) -> ConfidentialJob {
         let spec = ConfidentialJobSpec {
             request: Request::from(order.event()),
             cancel: false,
+            cancellation: None,
         };
         let mut object = ConfidentialJob::new(&order.object_name(), spec);
         change(&mut object);
@@ -121,16 +138,85 @@ mod tests {
 
     #[test]
     fn one_object_speaks_for_an_order() {
-        assert_eq!(whose(&object(|_| {}), O), Object::Own);
+        let order = order(&Keys::generate(), O);
+        assert_eq!(whose(&object(&order, |_| {}), O), Object::Own);
         let another = PublicKey::from_bytes([5; 32]);
-        assert_eq!(whose(&object(|_| {}), another), Object::Alien);
+        assert_eq!(whose(&object(&order, |_| {}), another), Object::Alien);
         for change in [
             (|object| object.metadata.name = Some("my-job".to_owned())) as fn(&mut ConfidentialJob),
             |object| object.metadata.name = None,
             |object| object.spec.request.sig = "0".repeat(128),
             |object| object.spec.request.content = "x".to_owned(),
         ] {
-            assert_eq!(whose(&object(change), O), Object::Alien);
+            assert_eq!(whose(&object(&order, change), O), Object::Alien);
         }
+    }
+
+    /// A deletion that names these orders, by hand.
+    fn deletion(of: &[&Order], more: &str) -> Unsigned {
+        let tags = of
+            .iter()
+            .map(|order| vec!["e".to_owned(), order.id().to_string()]);
+        Unsigned {
+            kind: dvm::kind::DELETION,
+            created_at: NOW,
+            tags: tags.collect(),
+            content: more.to_owned(),
+        }
+    }
+
+    #[test]
+    fn only_the_customers_signed_word_makes_it_the_customers_cancellation() {
+        let (customer, provider) = (Keys::generate(), Keys::generate());
+        let stranger = Keys::generate();
+        let o = provider.public_key();
+        let (order, other) = (order(&customer, o), order(&customer, o));
+        let who = |words: Option<String>| {
+            by(
+                &object(&order, |object| object.spec.cancellation = words),
+                &provider,
+            )
+        };
+        let rumor = Cancellation::to_rumor(&order, NOW);
+        let sealed = |author: &Keys, reader: &Keys| {
+            to_json(&wrap(&rumor, author, reader.public_key(), NOW).unwrap())
+        };
+        let public =
+            |author: &Keys, of: &[&Order], more: &str| to_json(&sign(author, deletion(of, more)));
+        for words in [
+            sealed(&customer, &provider),
+            public(&customer, &[&order], ""),
+            public(&customer, &[&other, &order], "a reason"),
+        ] {
+            assert_eq!(who(Some(words)), By::Customer);
+        }
+        let good = sign(&customer, deletion(&[&order], ""));
+        let changed = |change: fn(&mut job::Event)| {
+            let mut event = good.clone();
+            change(&mut event);
+            to_json(&event)
+        };
+        for words in [
+            // Somebody else's, and one that claims to be the customer's.
+            public(&stranger, &[&order], ""),
+            sealed(&stranger, &provider),
+            // Of another order, sealed to somebody else, or of another kind.
+            public(&customer, &[&other], ""),
+            sealed(&customer, &stranger),
+            to_json(order.event()),
+            // Signed by nobody, or not as it stands here.
+            changed(|event| event.sig = "00".repeat(64)),
+            changed(|event| event.content.push('x')),
+            changed(|event| event.created_at += 1),
+            serde_json::to_string(&rumor).unwrap(),
+            // Too long to be kept.
+            public(&customer, &[&order], &"x".repeat(dvm::cancel::MAX_WORD)),
+            String::new(),
+            "{}".to_owned(),
+            "customer".to_owned(),
+        ] {
+            assert_eq!(who(Some(words.clone())), By::Cluster, "{words}");
+        }
+        assert_eq!(who(None), By::Cluster);
     }
 }

@@ -87,7 +87,10 @@ const fn advice(ending: Ending) -> &'static str {
             "order again; if it happens again, tell the provider"
         }
         Ending::Deadline => "order again with a longer life: --expires SECONDS",
-        Ending::ByCustomer | Ending::Deleted => "order again if you still want it",
+        Ending::ByCustomer => "order again if you still want it",
+        Ending::ByCluster | Ending::Deleted => {
+            "the provider ended it, not you: ask them why, or order again"
+        }
         Ending::BadOrder | Ending::NameMismatch => {
             "order again with this program; if it happens again, tell the provider"
         }

@@ -61,7 +61,7 @@ pub(super) async fn event(
     at: Option<Timestamp>,
 ) -> Result<Conclusion> {
     let key = context.settings.key.as_deref();
-    let keys = key.map(keys::read).transpose()?;
+    let keys = key.map(|key| keys::read("--key", key)).transpose()?;
     let heard = input::event(path, keys.as_ref())?;
     if heard.author == Author::Claimed {
         let text = "a rumor is not signed: that its author made it, REPORT_DATA alone can show";

@@ -212,7 +212,7 @@ fn a_file_that_is_no_firmware_is_refused_by_its_reason() {
     let output = cdvm(&["--firmware", plain, "--kernel", "/dev/null", "--vcpus", "1"]);
     assert_refused(&output, "SNP_KERNEL_HASHES");
     let output = cdvm(&["--firmware", "/nowhere", "--vcpus", "1"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_refused(&output, "--firmware: /nowhere is not there");
 }
 
 #[test]

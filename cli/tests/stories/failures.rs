@@ -196,10 +196,13 @@ async fn what_cannot_be_meant_is_refused_before_anything_leaves() {
         );
     }
     assert_eq!(world.addressed_to(world.provider.public_key()).await, 0);
-    run("missing.csv", &[])
-        .end()
-        .await
-        .assert(1, &["failed to read missing.csv"]);
+    run("missing.csv", &[]).end().await.assert(
+        2,
+        &[
+            "Not done: --input: missing.csv is not there. Nothing was ordered or sent.",
+            "Next: correct the name",
+        ],
+    );
     world
         .cdvm(&["run", "nothing", "--output", "x"])
         .end()

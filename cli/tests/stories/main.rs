@@ -9,6 +9,7 @@ mod blossom;
 mod collateral;
 mod explain;
 mod failures;
+mod given;
 mod happy;
 #[path = "../../../collateral/tests/stand_in/key_server.rs"]
 mod key_server;
