@@ -219,6 +219,7 @@ mod tests {
         let spec = ConfidentialJobSpec {
             request: Request::from(order.event()),
             cancel: false,
+            cancellation: None,
         };
         ConfidentialJob::new(name, spec)
     }

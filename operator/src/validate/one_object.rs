@@ -22,7 +22,7 @@ const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
 fn house(keys: &Keys) -> House {
     let digest = "77".repeat(32);
     House {
-        provider: keys.public_key(),
+        keys: keys.clone(),
         agent: format!("registry.example/agent@sha256:{digest}")
             .parse()
             .unwrap(),
