@@ -100,8 +100,13 @@ impl Provider {
 
     /// A provider with the chart installed and both example services offered.
     pub async fn start(name: &str) -> anyhow::Result<Self> {
+        Self::start_with(name, json!({})).await
+    }
+
+    /// The same, with these values of the chart besides.
+    pub async fn start_with(name: &str, values: Value) -> anyhow::Result<Self> {
         let provider = Self::bare(name).await?;
-        provider.install().await?;
+        provider.install_with(values).await?;
         for service in ["analyse", "redact"] {
             provider.apply_service(service).await?;
         }
@@ -113,8 +118,7 @@ impl Provider {
         self.install_with(json!({})).await
     }
 
-    /// The same, with other values for some of the chart's.
-    pub async fn install_with(&self, others: Value) -> anyhow::Result<()> {
+    async fn install_with(&self, more: Value) -> anyhow::Result<()> {
         let secret = Secret {
             metadata: ObjectMeta {
                 name: Some("nostr-key".to_owned()),
@@ -141,8 +145,8 @@ impl Provider {
             "log": "info,operator=debug",
             "trust": std::fs::read_to_string(self.world.trust())?,
         });
-        if let (Some(values), Value::Object(others)) = (values.as_object_mut(), others) {
-            values.extend(others);
+        for (name, value) in more.as_object().into_iter().flatten() {
+            values[name] = value.clone();
         }
         let chart = self.world.root.join("charts/confidential-dvm");
         let output = self.world.try_tool(

@@ -212,10 +212,8 @@ fn a_full_quota() -> anyhow::Result<()> {
 fn a_runtime_class_that_is_missing() -> anyhow::Result<()> {
     run(async {
         let class = "kata-made-later";
-        let provider = Provider::bare("class").await?;
-        let others = json!({"runtimeClass": class});
-        provider.install_with(others).await?;
-        provider.apply_service("redact").await?;
+        let values = json!({"runtimeClass": class});
+        let provider = Provider::start_with("class", values).await?;
         let cluster = WaitingFor::Cluster;
         let mut job = Waiting::order(&provider, "redact", cluster, class).await?;
         job.said_once(cluster).await?;
