@@ -100,8 +100,13 @@ impl Provider {
 
     /// A provider with the chart installed and both example services offered.
     pub async fn start(name: &str) -> anyhow::Result<Self> {
+        Self::start_with(name, json!({})).await
+    }
+
+    /// The same, with these values of the chart besides.
+    pub async fn start_with(name: &str, values: Value) -> anyhow::Result<Self> {
         let provider = Self::bare(name).await?;
-        provider.install().await?;
+        provider.install_with(values).await?;
         for service in ["analyse", "redact"] {
             provider.apply_service(service).await?;
         }
@@ -110,6 +115,10 @@ impl Provider {
 
     /// Installs the chart, with development settings.
     pub async fn install(&self) -> anyhow::Result<()> {
+        self.install_with(json!({})).await
+    }
+
+    async fn install_with(&self, more: Value) -> anyhow::Result<()> {
         let secret = Secret {
             metadata: ObjectMeta {
                 name: Some("nostr-key".to_owned()),
@@ -123,7 +132,7 @@ impl Provider {
         };
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
         secrets.create(&PostParams::default(), &secret).await?;
-        let values = json!({
+        let mut values = json!({
             "provider": {"existingSecret": "nostr-key"},
             "relays": self.servers.relays,
             "images": {
@@ -136,6 +145,9 @@ impl Provider {
             "log": "info,operator=debug",
             "trust": std::fs::read_to_string(self.world.trust())?,
         });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            values[name] = value.clone();
+        }
         let chart = self.world.root.join("charts/confidential-dvm");
         let output = self.world.try_tool(
             "helm",
@@ -247,21 +259,48 @@ impl Provider {
     /// Names of the pods that were ever created for a job, by the API server's audit
     /// log: a name twice is a pod created twice.
     pub fn pods_created(&self, job: &str) -> anyhow::Result<Vec<String>> {
+        self.audited(|entry| {
+            let pod = entry["verb"] == "create" && entry["objectRef"]["resource"] == "pods";
+            pod && entry["responseStatus"]["code"] == 201
+        })
+        .map(|names| names.into_iter().filter(|name| name.starts_with(job)))
+        .map(Iterator::collect)
+    }
+
+    /// Names of the pods that were asked for and refused, for a job.
+    pub fn pods_refused(&self, job: &str) -> anyhow::Result<Vec<String>> {
+        self.audited(|entry| {
+            let pod = entry["verb"] == "create" && entry["objectRef"]["resource"] == "pods";
+            pod && entry["responseStatus"]["code"] != 201
+        })
+        .map(|names| names.into_iter().filter(|name| name.starts_with(job)))
+        .map(Iterator::collect)
+    }
+
+    /// How often a job's status was written.
+    pub fn status_writes(&self, job: &str) -> anyhow::Result<usize> {
+        let written = self.audited(|entry| {
+            let of_jobs = entry["objectRef"]["resource"] == "confidentialjobs"
+                && entry["objectRef"]["subresource"] == "status";
+            of_jobs && entry["verb"] != "get" && entry["responseStatus"]["code"] == 200
+        })?;
+        Ok(written.iter().filter(|name| *name == job).count())
+    }
+
+    /// Names of the objects of the requests in its namespace that `of` takes, by the
+    /// API server's audit log.
+    fn audited(&self, of: impl Fn(&Value) -> bool) -> anyhow::Result<Vec<String>> {
         let path = self.world.state.join("log/audit.log");
         let log = std::fs::read_to_string(&path)
             .with_context(|| format!("failed to read {}", path.display()))?;
         let entries = log
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let created = entries.filter(|entry| {
-            entry["verb"] == "create"
-                && entry["objectRef"]["resource"] == "pods"
-                && entry["objectRef"]["namespace"] == self.namespace.as_str()
-                && entry["responseStatus"]["code"] == 201
+        let taken = entries.filter(|entry| {
+            entry["objectRef"]["namespace"] == self.namespace.as_str() && of(entry)
         });
-        let names =
-            created.filter_map(|entry| entry["objectRef"]["name"].as_str().map(str::to_owned));
-        Ok(names.filter(|name| name.starts_with(job)).collect())
+        let names = taken.filter_map(|entry| Some(entry["objectRef"]["name"].as_str()?.to_owned()));
+        Ok(names.collect())
     }
 
     /// Kills one of its programs at once, as a crash does; its Deployment starts it

@@ -115,6 +115,38 @@ fn a_full_quota_holds_up_nothing_and_cancelled_orders_never_run() -> anyhow::Res
     })
 }
 
+/// Somebody puts another order under the name of one that is to come. That one is
+/// told that something is in its way, and runs once it is gone.
+#[test]
+fn a_strangers_object_under_an_orders_name_is_not_taken_for_the_order() -> anyhow::Result<()> {
+    run(async {
+        let provider = commons().await?;
+        let offer = provider.offered("redact").await?;
+        let mut customer = HandCustomer::new(provider, &offer).await?;
+        let stranger = HandCustomer::new(provider, &offer).await?;
+        let name = customer.order.object_name();
+        let object = format!(
+            "apiVersion: cdvm.dev/v1alpha1\nkind: ConfidentialJob\nmetadata:\n  name: {name}\nspec:\n  request: {}\n",
+            dvm::event::to_json(stranger.order.event()),
+        );
+        let applied = provider.apply_text(&object)?;
+        assert!(applied.status.success(), "{applied:?}");
+        let status = provider.ended(&name, SOON).await?.status.unwrap();
+        assert_eq!(status.ending.as_deref(), Some("NameMismatch"));
+        customer.send_order(provider).await?;
+        let waits = told(&mut customer).await?;
+        assert_eq!(waits.status, Status::Processing, "{waits:?}");
+        assert!(waits.text.contains("in the way of your order"), "{waits:?}");
+        provider.kubectl(&["delete", "cjob", &name])?;
+        let machine = customer.accept(&provider.world, SOON).await?;
+        customer.send(machine.key(), b"a@example.org").await?;
+        assert_eq!(customer.receive(SOON).await?, b"[e-mail]");
+        // The stranger's own order was not run by the way.
+        assert!(stranger.told_by_provider(provider).await.is_empty());
+        Ok(())
+    })
+}
+
 /// An event is answered in public, with `word`, and once.
 async fn answer_to(provider: &Provider, event: &Event, word: &str) -> anyhow::Result<()> {
     let relays = Relays::connect(&provider.servers.relays, Plain::Allowed).await?;

@@ -42,44 +42,6 @@ async fn ended(customer: &HandCustomer) -> anyhow::Result<ConfidentialJobStatus>
     Ok(status)
 }
 
-/// The job of a service like this never starts; the message says what it waited for.
-fn never_starts(
-    name: &str,
-    why: &str,
-    change: impl FnOnce(&mut ConfidentialService),
-) -> anyhow::Result<()> {
-    run(async {
-        let customer = ordered(name, &["sleep", "1"], |service| {
-            service.spec.start_within_seconds = 12;
-            change(service);
-        })
-        .await?;
-        customer.send_order(commons().await?).await?;
-        let status = ended(&customer).await?;
-        assert_eq!(status.ending.as_deref(), Some("NeverStarted"));
-        assert_eq!(status.phase.as_deref(), Some("Failed"));
-        let message = status.message.unwrap();
-        assert!(message.contains(why), "{message}");
-        Ok(())
-    })
-}
-
-#[test]
-fn an_image_that_is_nowhere() -> anyhow::Result<()> {
-    never_starts("missing", "ImagePull", |service| {
-        let image = &mut service.spec.terms.workload.image;
-        let (repository, _) = image.split_once('@').unwrap();
-        *image = format!("{repository}@sha256:{}", "a".repeat(64));
-    })
-}
-
-#[test]
-fn a_machine_that_fits_on_no_node() -> anyhow::Result<()> {
-    never_starts("huge", "Unschedulable", |service| {
-        service.spec.terms.resources.memory_mib = 4_194_304;
-    })
-}
-
 #[test]
 fn init_data_that_cannot_be_decoded() -> anyhow::Result<()> {
     run(async {

@@ -14,3 +14,4 @@ mod hostile;
 mod once;
 mod secrecy;
 mod tampered_pod;
+mod waiting;

@@ -106,8 +106,9 @@ pub(crate) fn waits(reason: &str, message: &str) -> Wait {
         | "InspectFailed"
         | "RegistryUnavailable"
         | "SignatureValidationFailed" => WaitingFor::Image,
-        // Warnings: pulling is one of the things that are called just that.
-        "Failed" | "BackOff" if message.contains("image") => WaitingFor::Image,
+        // Warnings: pulling is one of the things that are called just that. `Failed to
+        // pull image "x"`, `Error: ErrImagePull`, `Back-off pulling image "x"`.
+        "Failed" | "BackOff" if message.to_lowercase().contains("image") => WaitingFor::Image,
         // FailedCreatePodSandBox, CreateContainerError, FailedMount, whatever comes.
         _ => WaitingFor::Machine,
     };
@@ -124,7 +125,7 @@ pub(crate) fn bounded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::pod_state;
+    use super::{pod_state, waits};
     use job::{PodState, Wait, WaitingFor};
     use k8s_openapi::api::core::v1::Pod;
     use serde_json::{Value, json};
@@ -185,6 +186,29 @@ mod tests {
         assert_eq!(pulling, waits(WaitingFor::Image, "ErrImagePull: not found"));
         let creating = state(&json!({"phase": "Pending"}));
         assert!(super::needs_event(&creating));
+    }
+
+    #[test]
+    fn a_warning_about_an_image_is_one_whatever_its_words() {
+        for (reason, message) in [
+            ("Failed", "Failed to pull image \"x\": not found"),
+            ("Failed", "Error: ErrImagePull"),
+            ("Failed", "Error: ImagePullBackOff"),
+            ("BackOff", "Back-off pulling image \"x\""),
+        ] {
+            assert_eq!(waits(reason, message).what, WaitingFor::Image, "{message}");
+        }
+        for (reason, message) in [
+            ("Failed", "Error: failed to create containerd container"),
+            ("BackOff", "Back-off restarting failed container"),
+            ("FailedCreatePodSandBox", "failed to create the sandbox"),
+        ] {
+            assert_eq!(
+                waits(reason, message).what,
+                WaitingFor::Machine,
+                "{message}"
+            );
+        }
     }
 
     #[test]

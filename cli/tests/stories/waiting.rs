@@ -33,6 +33,7 @@ async fn a_provider_that_waits_for_room_and_then_starts() {
         .delivers(Payload::inline("done"), start.digest())
         .await;
     guest.received().await;
+    provider.says(&order, Status::Success, "destroyed").await;
     let run = run.end().await;
     run.assert(
         0,
