@@ -1,6 +1,8 @@
 //! Arguments as they are typed. What they mean together is decided in
 //! `settings.rs` and by the commands. No `Debug`: some of them are secret.
 
+pub(crate) mod jobs;
+
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -113,6 +115,15 @@ pub(crate) enum Command {
     Result(ResultArgs),
     /// Cancel an order
     Cancel(Cancel),
+    /// List the jobs that are kept here
+    #[command(after_help = jobs::JOBS)]
+    Jobs(jobs::Jobs),
+    /// Tell what is known of one job
+    #[command(after_help = jobs::SHOW)]
+    Show(jobs::Show),
+    /// Remove what is kept of jobs that are over
+    #[command(after_help = jobs::FORGET)]
+    Forget(jobs::Forget),
     /// Compute what the hardware reports of a guest, for your trust file
     #[command(after_help = INPUTS)]
     Measure(Measure),

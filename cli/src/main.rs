@@ -14,7 +14,9 @@ mod context;
 mod date;
 mod exit;
 mod explain;
+mod forget;
 mod given;
+mod jobs;
 mod judge;
 mod keys;
 mod line;
@@ -28,6 +30,7 @@ mod send;
 mod settings;
 mod state;
 mod stock;
+mod story;
 mod text;
 mod verdict;
 mod verify;
@@ -103,6 +106,9 @@ async fn dispatch(context: &Context<'_>, command: Command) -> Result<()> {
         Command::Result(args) => collect::step(context, args).await,
         Command::Cancel(args) => cancel::cancel(context, args).await,
         Command::Collateral { command } => stock::collateral(context, command).await,
+        Command::Jobs(args) => jobs::jobs(context, &args),
+        Command::Show(args) => jobs::show(context, &args),
+        Command::Forget(args) => forget::forget(context, &args),
         Command::Measure(args) => measure::measure(context, &args),
     }
 }
@@ -142,6 +148,9 @@ fn teller(json: bool, command: &Command) -> Teller {
         | Command::Watch(_)
         | Command::Result(_)
         | Command::Cancel(_)
+        | Command::Jobs(_)
+        | Command::Show(_)
+        | Command::Forget(_)
         | Command::Collateral { .. }
         | Command::Measure(_) => false,
     };
@@ -166,6 +175,9 @@ fn stdout_is_taken(command: &Command) -> bool {
         | Command::Send(_)
         | Command::Watch(_)
         | Command::Cancel(_)
+        | Command::Jobs(_)
+        | Command::Show(_)
+        | Command::Forget(_)
         | Command::Collateral { .. } => false,
     }
 }

@@ -1,6 +1,8 @@
 //! News as JSON objects for programs: `{"event":…}`, one per line; `cli/README.md`
 //! documents them. Keys are hex as everywhere in the protocol. Pure.
 
+mod jobs;
+
 use serde_json::{Value, json};
 
 use super::{News, Offered};
@@ -99,6 +101,17 @@ pub(crate) fn objects(news: &News) -> Vec<Value> {
         News::Cancelled { job } => json!({"event": "cancelled", "job": job}),
         News::Measured { vcpus, measurement } => json!({
             "event": "measurement", "vcpus": vcpus, "measurement": hex::encode(measurement),
+        }),
+        News::Job(listed) => jobs::object("job", listed),
+        News::Told(listed) => jobs::object("story", listed),
+        News::NoJob { name, why } => json!({"event": "no-job", "name": name, "why": why}),
+        News::Forgotten {
+            job,
+            files,
+            key,
+            left,
+        } => json!({
+            "event": "forgotten", "job": job, "files": files, "key": key, "left": left,
         }),
         News::Warning { text } => json!({"event": "warning", "text": text}),
         News::Hint { text } => json!({"event": "hint", "text": text}),

@@ -1,6 +1,7 @@
 //! News as lines for people. Pure: no clock, no terminal.
 
 mod collateral;
+pub(crate) mod jobs;
 pub(crate) mod offers;
 
 use std::path::Path;
@@ -37,6 +38,15 @@ pub(crate) enum Detail {
 pub(crate) fn rows(news: &News, detail: Detail) -> Vec<Row> {
     let row = match news {
         News::Offered(offered) => return offers::rows(offered, detail),
+        News::Job(listed) => Row::Plain(jobs::line(listed)),
+        News::Told(listed) => return jobs::rows(listed),
+        News::NoJob { name, why } => Row::Plain(label("note", &format!("{name} {why}"))),
+        News::Forgotten {
+            job,
+            files,
+            key,
+            left,
+        } => timed("forgotten", jobs::forgotten(*job, *files, *key, left)),
         News::Judged { verdict, as_of } => return judged(verdict, *as_of, detail),
         News::Stopped(problem) => return stopped(problem),
         News::AnotherMachine { key, first } => return another(*key, *first),

@@ -11,6 +11,7 @@ mod explain;
 mod failures;
 mod given;
 mod happy;
+mod jobs;
 #[path = "../../../collateral/tests/stand_in/key_server.rs"]
 mod key_server;
 mod newer;
