@@ -10,6 +10,7 @@ mod args;
 mod cancel;
 mod clock;
 mod collect;
+mod config;
 mod context;
 mod date;
 mod exit;
@@ -75,6 +76,10 @@ fn main() -> ExitCode {
 
 fn perform(global: args::Global, command: Command, teller: &Teller) -> Result<()> {
     require_one_voice(global.json, &command)?;
+    // What is wrong with the settings is shown and mended by it.
+    if let Command::Config(args) = command {
+        return config::config(global, args, teller);
+    }
     let context = Context::new(Settings::new(global)?, teller);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -106,6 +111,8 @@ async fn dispatch(context: &Context<'_>, command: Command) -> Result<()> {
         Command::Result(args) => collect::step(context, args).await,
         Command::Cancel(args) => cancel::cancel(context, args).await,
         Command::Collateral { command } => stock::collateral(context, command).await,
+        // It was done before there were settings.
+        Command::Config(_) => Ok(()),
         Command::Jobs(args) => jobs::jobs(context, &args),
         Command::Show(args) => jobs::show(context, &args),
         Command::Forget(args) => forget::forget(context, &args),
@@ -151,6 +158,7 @@ fn teller(json: bool, command: &Command) -> Teller {
         | Command::Jobs(_)
         | Command::Show(_)
         | Command::Forget(_)
+        | Command::Config(_)
         | Command::Collateral { .. }
         | Command::Measure(_) => false,
     };
@@ -169,6 +177,7 @@ fn stdout_is_taken(command: &Command) -> bool {
         | Command::Result(args::ResultArgs { target, .. }) => target.output == Path::new("-"),
         Command::Request(request) => request.yaml,
         Command::Measure(measure) => measure.prints_text(),
+        Command::Config(config) => config.path,
         Command::Key { .. }
         | Command::Offers(_)
         | Command::Verify(_)

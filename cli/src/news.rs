@@ -144,6 +144,16 @@ pub(crate) enum News {
         /// What is not of this program, and stays.
         left: Vec<String>,
     },
+    /// What holds of a setting.
+    Setting {
+        name: &'static str,
+        /// None for what this program does by itself.
+        values: Vec<String>,
+        /// `option`, `environment`, `file` or `default`.
+        from: &'static str,
+        /// Which option or variable, or where in the file.
+        place: Option<String>,
+    },
     /// Something to know that ends nothing.
     Warning { text: String },
     /// What one may do next.

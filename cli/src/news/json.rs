@@ -113,6 +113,14 @@ pub(crate) fn objects(news: &News) -> Vec<Value> {
         } => json!({
             "event": "forgotten", "job": job, "files": files, "key": key, "left": left,
         }),
+        News::Setting {
+            name,
+            values,
+            from,
+            place,
+        } => json!({
+            "event": "setting", "name": name, "values": values, "from": from, "place": place,
+        }),
         News::Warning { text } => json!({"event": "warning", "text": text}),
         News::Hint { text } => json!({"event": "hint", "text": text}),
         News::Stopped(problem) => json!({

@@ -47,6 +47,12 @@ pub(crate) fn rows(news: &News, detail: Detail) -> Vec<Row> {
             key,
             left,
         } => timed("forgotten", jobs::forgotten(*job, *files, *key, left)),
+        News::Setting {
+            name,
+            values,
+            from,
+            place,
+        } => Row::Plain(setting(name, values, from, place.as_deref())),
         News::Judged { verdict, as_of } => return judged(verdict, *as_of, detail),
         News::Stopped(problem) => return stopped(problem),
         News::AnotherMachine { key, first } => return another(*key, *first),
@@ -145,6 +151,20 @@ pub(crate) fn rows(news: &News, detail: Detail) -> Vec<Row> {
         News::Hint { text } => Row::Plain(format!("Next: {text}")),
     };
     vec![row]
+}
+
+fn setting(name: &str, values: &[String], from: &str, place: Option<&str>) -> String {
+    let value = match (values, name) {
+        ([], "relays") => "none".to_owned(),
+        ([], "key") => "a fresh one per job".to_owned(),
+        ([], "trust") => "what ships, and your trust.toml".to_owned(),
+        ([], _) => "nothing".to_owned(),
+        (values, _) => values.join(" "),
+    };
+    let place = place.unwrap_or(from);
+    format!("{name:<12} {value:<40}  {place}")
+        .trim_end()
+        .to_owned()
 }
 
 fn waiting(server: &str, seconds: u64, why: &str) -> Row {

@@ -98,17 +98,16 @@ pub(crate) fn parse(text: &str) -> Result<Values, Fault> {
         })?;
         let is_list = matches!(value, DeValue::Array(_));
         if is_list && name != Name::Relays {
-            return Err(fault(format!("{key} takes one text in quotes, and no list")));
+            return Err(fault(format!(
+                "{key} takes one text in quotes, and no list"
+            )));
         }
         check(name, &typed).map_err(fault)?;
-        let values_of = typed;
-        values.insert(
-            name,
-            Written {
-                values: values_of,
-                line,
-            },
-        );
+        let written = Written {
+            values: typed,
+            line,
+        };
+        values.insert(name, written);
     }
     Ok(values)
 }
@@ -126,7 +125,9 @@ pub(crate) fn check(name: Name, values: &[String]) -> Result<(), String> {
         return Err(format!("{text} is empty: leave it out instead"));
     }
     if values.iter().any(|value| value.contains(char::is_control)) {
-        return Err(format!("{text} has a line break or control character in it"));
+        return Err(format!(
+            "{text} has a line break or control character in it"
+        ));
     }
     let rooted = |value: &String| value.starts_with('/') || value.starts_with("~/");
     if name.is_path() && !values.iter().all(rooted) {
@@ -181,7 +182,9 @@ pub(crate) fn unset(text: &str, key: &str) -> Result<Option<String>, Fault> {
     let before = text.get(..span.key.start).unwrap_or_default();
     let start = before.rfind('\n').map_or(0, |at| at + 1);
     let after = text.get(span.value.end..).unwrap_or_default();
-    let end = after.find('\n').map_or(text.len(), |at| span.value.end + at + 1);
+    let end = after
+        .find('\n')
+        .map_or(text.len(), |at| span.value.end + at + 1);
     Ok(Some(spliced(text, start..end, "")))
 }
 
@@ -209,16 +212,20 @@ fn entries(text: &str) -> Result<Vec<(String, Span, DeValue<'_>, usize)>, Fault>
         line: line(error.span().map_or(0, |span| span.start)),
         what: format!("this is no TOML: {}", error.message()),
     })?;
-    let entry = |(key, value): (toml::Spanned<_>, toml::Spanned<DeValue<'_>>)| {
+    let mut entries = Vec::new();
+    for (key, value) in table.into_inner() {
         let span = Span {
             key: key.span(),
             value: value.span(),
         };
         let line = line(span.key.start);
-        let key: std::borrow::Cow<'_, str> = key.into_inner();
-        (key.into_owned(), span, value.into_inner(), line)
-    };
-    let mut entries: Vec<_> = table.into_inner().into_iter().map(entry).collect();
+        entries.push((
+            key.into_inner().into_owned(),
+            span,
+            value.into_inner(),
+            line,
+        ));
+    }
     entries.sort_by_key(|(_, span, ..)| span.key.start);
     Ok(entries)
 }
@@ -261,7 +268,9 @@ fn distance(one: &str, other: &str) -> usize {
         let mut left = at + 1;
         let mut next = vec![left];
         for (b, above) in other.chars().zip(row.iter().skip(1)) {
-            let here = (diagonal + usize::from(a != b)).min(left + 1).min(above + 1);
+            let here = (diagonal + usize::from(a != b))
+                .min(left + 1)
+                .min(above + 1);
             (diagonal, left) = (*above, here);
             next.push(here);
         }
@@ -274,7 +283,8 @@ fn distance(one: &str, other: &str) -> usize {
 mod tests {
     use super::{Name, distance, parse, set, unset};
 
-    const TEXT: &str = "# mine\nrelays = [\n  \"wss://one.example\", # first\n]\n\nkey = '~/my.nsec' # by name\n";
+    const TEXT: &str =
+        "# mine\nrelays = [\n  \"wss://one.example\", # first\n]\n\nkey = '~/my.nsec' # by name\n";
 
     #[test]
     fn every_line_is_known_or_refused_by_its_number() {
@@ -323,7 +333,11 @@ mod tests {
 
     #[test]
     fn names_are_near_by_their_letters() {
-        for (one, other, expected) in [("relay", "relays", 1), ("", "key", 3), ("trsut", "trust", 2)] {
+        for (one, other, expected) in [
+            ("relay", "relays", 1),
+            ("", "key", 3),
+            ("trsut", "trust", 2),
+        ] {
             assert_eq!(distance(one, other), expected);
         }
     }

@@ -7,6 +7,7 @@
 
 mod blossom;
 mod collateral;
+mod config;
 mod explain;
 mod failures;
 mod given;
