@@ -9,8 +9,8 @@ use crate::args::Global;
 use crate::args::config::{ConfigCommand, Show};
 use crate::exit::{Exit, Problem};
 use crate::files;
-use crate::news::News;
 use crate::news::tell::{Teller, print};
+use crate::news::{News, Own};
 use crate::settings::file::{self, Name};
 use crate::settings::{Settings, config_file, faulty, read_file};
 
@@ -36,12 +36,12 @@ pub(crate) fn config(global: Global, args: Show, teller: &Teller) -> Result<()> 
             // As it would be used, before it is kept.
             Settings::with(global, &old, &place)?;
             keep(&place, &changed)?;
-            teller.tell(&News::Setting {
+            teller.tell(&News::Own(Own::Setting {
                 name: name.text(),
                 values,
                 from: "file",
                 place: Some(place.display().to_string()),
-            });
+            }));
             Ok(())
         }
         Some(ConfigCommand::Unset { name }) => {
@@ -63,12 +63,12 @@ pub(crate) fn config(global: Global, args: Show, teller: &Teller) -> Result<()> 
 fn show(global: Global, place: &Path, teller: &Teller) -> Result<()> {
     let settings = Settings::new(global)?;
     for (name, shown) in settings.shown() {
-        teller.tell(&News::Setting {
+        teller.tell(&News::Own(Own::Setting {
             name: name.text(),
             values: shown.values,
             from: shown.from.word(),
             place: shown.from.place(),
-        });
+        }));
     }
     let there = if place.exists() {
         ""

@@ -11,7 +11,7 @@ use crate::args::jobs as args;
 use crate::clock;
 use crate::context::Context;
 use crate::exit::{Exit, Problem};
-use crate::news::{News, tell};
+use crate::news::{News, Own, tell};
 use crate::state::{self, remove, stories};
 use crate::text::short_job;
 
@@ -53,12 +53,12 @@ pub(crate) fn forget(context: &Context<'_>, args: &args::Forget) -> Result<()> {
     }
     for Candidate { job, loss: _ } in candidates {
         let removed = remove::remove(&state.join(job.to_string()))?;
-        context.teller.tell(&News::Forgotten {
+        context.teller.tell(&News::Own(Own::Forgotten {
             job,
             files: removed.files,
             key: removed.key,
             left: removed.left,
-        });
+        }));
     }
     Ok(())
 }

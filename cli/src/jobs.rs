@@ -9,7 +9,7 @@ use crate::clock;
 use crate::context::Context;
 use crate::exit::{Exit, Problem};
 use crate::line::ending;
-use crate::news::{Listed, News, people};
+use crate::news::{Listed, News, Own, people};
 use crate::state::{self, Stage, stories};
 use crate::story::{By, Standing, Story};
 
@@ -24,10 +24,10 @@ pub(crate) fn jobs(context: &Context<'_>, args: &args::Jobs) -> Result<()> {
     let none = shelf.stories.is_empty();
     for story in shelf.stories {
         let listed = Box::new(listed(story, now));
-        context.teller.tell(&News::Job(listed));
+        context.teller.tell(&News::Own(Own::Job(listed)));
     }
     for (name, why) in shelf.odd {
-        context.teller.tell(&News::NoJob { name, why });
+        context.teller.tell(&News::Own(Own::NoJob { name, why }));
     }
     if shelf.more_odd > 0 {
         let text = format!("{} more things there are no jobs", shelf.more_odd);
@@ -54,7 +54,7 @@ pub(crate) fn show(context: &Context<'_>, args: &args::Show) -> Result<()> {
     let story = stories::read(&state, job)?;
     let listed = listed(story, clock::now());
     let text = next(&listed);
-    context.teller.tell(&News::Told(Box::new(listed)));
+    context.teller.tell(&News::Own(Own::Told(Box::new(listed))));
     context.teller.tell(&News::Hint { text });
     Ok(())
 }

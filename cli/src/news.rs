@@ -129,6 +129,19 @@ pub(crate) enum News {
         vcpus: NonZeroU16,
         measurement: [u8; 48],
     },
+    /// What is kept here, of jobs and settings.
+    Own(Own),
+    /// Something to know that ends nothing.
+    Warning { text: String },
+    /// What one may do next.
+    Hint { text: String },
+    /// The command ends without what was asked for.
+    Stopped(Problem),
+}
+
+/// What is kept here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Own {
     /// A job that is kept, in one line.
     Job(Box<Listed>),
     /// A job that is kept, in full.
@@ -154,12 +167,6 @@ pub(crate) enum News {
         /// Which option or variable, or where in the file.
         place: Option<String>,
     },
-    /// Something to know that ends nothing.
-    Warning { text: String },
-    /// What one may do next.
-    Hint { text: String },
-    /// The command ends without what was asked for.
-    Stopped(Problem),
 }
 
 /// A job, and what it means at this time.

@@ -102,25 +102,7 @@ pub(crate) fn objects(news: &News) -> Vec<Value> {
         News::Measured { vcpus, measurement } => json!({
             "event": "measurement", "vcpus": vcpus, "measurement": hex::encode(measurement),
         }),
-        News::Job(listed) => jobs::object("job", listed),
-        News::Told(listed) => jobs::object("story", listed),
-        News::NoJob { name, why } => json!({"event": "no-job", "name": name, "why": why}),
-        News::Forgotten {
-            job,
-            files,
-            key,
-            left,
-        } => json!({
-            "event": "forgotten", "job": job, "files": files, "key": key, "left": left,
-        }),
-        News::Setting {
-            name,
-            values,
-            from,
-            place,
-        } => json!({
-            "event": "setting", "name": name, "values": values, "from": from, "place": place,
-        }),
+        News::Own(own) => jobs::own(own),
         News::Warning { text } => json!({"event": "warning", "text": text}),
         News::Hint { text } => json!({"event": "hint", "text": text}),
         News::Stopped(problem) => json!({

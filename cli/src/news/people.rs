@@ -7,7 +7,7 @@ pub(crate) mod offers;
 use std::path::Path;
 
 use dvm::feedback::Status;
-use job::{PublicKey, Timestamp};
+use job::{JobId, PublicKey, Timestamp};
 
 use super::News;
 use crate::exit::{Exit, Problem};
@@ -38,21 +38,7 @@ pub(crate) enum Detail {
 pub(crate) fn rows(news: &News, detail: Detail) -> Vec<Row> {
     let row = match news {
         News::Offered(offered) => return offers::rows(offered, detail),
-        News::Job(listed) => Row::Plain(jobs::line(listed)),
-        News::Told(listed) => return jobs::rows(listed),
-        News::NoJob { name, why } => Row::Plain(label("note", &format!("{name} {why}"))),
-        News::Forgotten {
-            job,
-            files,
-            key,
-            left,
-        } => timed("forgotten", jobs::forgotten(*job, *files, *key, left)),
-        News::Setting {
-            name,
-            values,
-            from,
-            place,
-        } => Row::Plain(setting(name, values, from, place.as_deref())),
+        News::Own(own) => return jobs::own(own),
         News::Judged { verdict, as_of } => return judged(verdict, *as_of, detail),
         News::Stopped(problem) => return stopped(problem),
         News::AnotherMachine { key, first } => return another(*key, *first),
@@ -141,9 +127,7 @@ pub(crate) fn rows(news: &News, detail: Detail) -> Vec<Row> {
             "! {}no hardware vouched for this machine: NOTHING was confidential",
             Mark::Simulated.prefix()
         )),
-        News::Cancelled { job } => {
-            timed("cancelled", format!("{}, if it still ran", short_job(*job)))
-        }
+        News::Cancelled { job } => cancelled(*job),
         News::Measured { vcpus, measurement } => {
             Row::Plain(format!("{vcpus} {}", hex::encode(measurement)))
         }
@@ -153,18 +137,8 @@ pub(crate) fn rows(news: &News, detail: Detail) -> Vec<Row> {
     vec![row]
 }
 
-fn setting(name: &str, values: &[String], from: &str, place: Option<&str>) -> String {
-    let value = match (values, name) {
-        ([], "relays") => "none".to_owned(),
-        ([], "key") => "a fresh one per job".to_owned(),
-        ([], "trust") => "what ships, and your trust.toml".to_owned(),
-        ([], _) => "nothing".to_owned(),
-        (values, _) => values.join(" "),
-    };
-    let place = place.unwrap_or(from);
-    format!("{name:<12} {value:<40}  {place}")
-        .trim_end()
-        .to_owned()
+fn cancelled(job: JobId) -> Row {
+    timed("cancelled", format!("{}, if it still ran", short_job(job)))
 }
 
 fn waiting(server: &str, seconds: u64, why: &str) -> Row {

@@ -72,7 +72,7 @@ fn by_prefix(jobs: &[JobId], prefix: &str) -> Result<JobId> {
         [job] => Ok(**job),
         [] => Err(Problem::usage(format!("no job {prefix:?} is kept here"), next).into()),
         many => {
-            let listed = many.iter().take(MAX_LISTED).map(|job| job.to_string());
+            let listed = many.iter().take(MAX_LISTED).map(ToString::to_string);
             let listed = listed.collect::<Vec<_>>().join("\n");
             let what = format!("{} jobs start with {prefix:?}:\n{listed}", many.len());
             Err(Problem::usage(what, "give more digits").into())

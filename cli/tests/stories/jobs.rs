@@ -58,29 +58,27 @@ async fn ordered(world: &World, provider: &mut Provider) -> (job::Order, String)
     (order, digits)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn jobs_are_listed_newest_first_and_told_in_full() {
-    let world = World::new().await;
-    let ended = told(&world, &["jobs"]).await;
-    assert_snapshot!(recorded(&world, &ended.out), @"Next: no job is kept in ~/.local/share/cdvm; order one: cdvm offers, then cdvm run SERVICE --input FILE --output FILE");
+const RUN: [&str; 6] = [
+    "run",
+    "analyse",
+    "--input",
+    "input.csv",
+    "--output",
+    "report.md",
+];
 
-    let mut provider = Provider::of(&world).await;
-    let (order, rejected) = ordered(&world, &mut provider).await;
+async fn rejected(world: &World, provider: &mut Provider) -> String {
+    let (order, digits) = ordered(world, provider).await;
     let text = "Rejected/OfferChanged: the offer is now another";
     provider.says(&order, Status::Error, text).await;
-    assert_eq!(told(&world, &["watch", &rejected]).await.code, 4);
+    assert_eq!(told(world, &["watch", &digits]).await.code, 4);
+    digits
+}
 
-    let run = [
-        "run",
-        "analyse",
-        "--input",
-        "input.csv",
-        "--output",
-        "report.md",
-    ];
-    let cdvm = world.cdvm(&run);
+async fn saved(world: &World, provider: &mut Provider) -> String {
+    let cdvm = world.cdvm(&RUN);
     let order = provider.order().await;
-    let mut guest = Guest::honest(&world, &order).await;
+    let mut guest = Guest::honest(world, &order).await;
     guest.hello().await;
     let start = guest.start().await;
     guest.accepts(start.digest()).await;
@@ -91,44 +89,30 @@ async fn jobs_are_listed_newest_first_and_told_in_full() {
     let gone = "destroyed: nothing is left";
     provider.says(&order, Status::Success, gone).await;
     cdvm.end().await.assert(0, &[]);
-    let saved = order.id().to_string();
+    order.id().to_string()
+}
 
-    let cdvm = world.cdvm(&run);
+async fn refused(world: &World, provider: &mut Provider) -> String {
+    let cdvm = world.cdvm(&RUN);
     let order = provider.order().await;
     let mut terms = serde_json::to_value(&world.terms).unwrap();
     terms["workload"]["argv"] = serde_json::json!(["/steal"]);
     let terms = serde_json::from_value(terms).unwrap();
-    let guest = Guest::started_with(&world, &order, terms).await;
+    let guest = Guest::started_with(world, &order, terms).await;
     guest.hello().await;
     assert_eq!(cdvm.end().await.code, 3);
-    let refused = order.id().to_string();
+    order.id().to_string()
+}
 
-    let (_, running) = ordered(&world, &mut provider).await;
-
-    let ended = told(&world, &["jobs"]).await;
-    ended.assert(0, &[]);
-    assert!(
-        ended.out.lines().all(|line| line.chars().count() <= 80),
-        "{}",
-        ended.out
-    );
-    assert_snapshot!(recorded(&world, &ended.out), @r#"
-    JOB       SERVICE         PROVIDER       AGE   HOW IT STANDS
-    ID  analyse         NPUB  AGE    waiting for a machine
-    ID  analyse         NPUB  AGE    machine refused: workload command
-    ID  analyse         NPUB  AGE    result in …/report.md
-    ID  analyse         NPUB  AGE    rejected: OfferChanged: the offe…
-    Next: see one in full with cdvm show JOB
-    "#);
-    for (job, which) in [
-        (&running, "running"),
-        (&refused, "refused"),
-        (&saved, "saved"),
-        (&rejected, "rejected"),
-    ] {
-        let ended = told(&world, &["show", job]).await;
+/// What `cdvm show` says of each.
+async fn each_in_full(world: &World, jobs: [&String; 4]) {
+    for (job, which) in jobs
+        .into_iter()
+        .zip(["running", "refused", "saved", "rejected"])
+    {
+        let ended = told(world, &["show", job]).await;
         ended.assert(0, &[]);
-        let text = recorded(&world, &ended.out);
+        let text = recorded(world, &ended.out);
         match which {
             "running" => assert_snapshot!(text, @r#"
     job        ID
@@ -192,6 +176,36 @@ async fn jobs_are_listed_newest_first_and_told_in_full() {
     "#),
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_are_listed_newest_first_and_told_in_full() {
+    let world = World::new().await;
+    let ended = told(&world, &["jobs"]).await;
+    assert_snapshot!(recorded(&world, &ended.out), @"Next: no job is kept in ~/.local/share/cdvm; order one: cdvm offers, then cdvm run SERVICE --input FILE --output FILE");
+
+    let mut provider = Provider::of(&world).await;
+    let rejected = rejected(&world, &mut provider).await;
+    let saved = saved(&world, &mut provider).await;
+    let refused = refused(&world, &mut provider).await;
+    let (_, running) = ordered(&world, &mut provider).await;
+
+    let ended = told(&world, &["jobs"]).await;
+    ended.assert(0, &[]);
+    assert!(
+        ended.out.lines().all(|line| line.chars().count() <= 80),
+        "{}",
+        ended.out
+    );
+    assert_snapshot!(recorded(&world, &ended.out), @r#"
+    JOB       SERVICE         PROVIDER       AGE   HOW IT STANDS
+    ID  analyse         NPUB  AGE    waiting for a machine
+    ID  analyse         NPUB  AGE    machine refused: workload command
+    ID  analyse         NPUB  AGE    result in …/report.md
+    ID  analyse         NPUB  AGE    rejected: OfferChanged: the offe…
+    Next: see one in full with cdvm show JOB
+    "#);
+    each_in_full(&world, [&running, &refused, &saved, &rejected]).await;
     let newest = told(&world, &["show"]).await;
     newest.assert(0, &[&running]);
 

@@ -1,12 +1,37 @@
-//! A job that is kept, for programs.
+//! Jobs and settings that are kept, for programs.
 
 use serde_json::{Value, json};
 
-use crate::news::Listed;
+use crate::news::{Listed, Own};
 use crate::story::{Key, Machine, Story};
 
+/// The object of something that is kept.
+pub(super) fn own(own: &Own) -> Value {
+    match own {
+        Own::Job(listed) => object("job", listed),
+        Own::Told(listed) => object("story", listed),
+        Own::NoJob { name, why } => json!({"event": "no-job", "name": name, "why": why}),
+        Own::Forgotten {
+            job,
+            files,
+            key,
+            left,
+        } => json!({
+            "event": "forgotten", "job": job, "files": files, "key": key, "left": left,
+        }),
+        Own::Setting {
+            name,
+            values,
+            from,
+            place,
+        } => json!({
+            "event": "setting", "name": name, "values": values, "from": from, "place": place,
+        }),
+    }
+}
+
 /// The object of one job.
-pub(super) fn object(event: &str, listed: &Listed) -> Value {
+fn object(event: &str, listed: &Listed) -> Value {
     let Listed {
         story,
         standing,

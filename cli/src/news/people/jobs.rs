@@ -1,9 +1,9 @@
-//! Jobs that are kept: a table that fits 80 columns, and one job told in full.
+//! Settings, and jobs that are kept: a table that fits 80 columns, and one job told in full.
 
 use job::{JobId, Timestamp};
 
-use super::{Row, counted, label};
-use crate::news::Listed;
+use super::{Row, counted, label, timed};
+use crate::news::{Listed, Own};
 use crate::story::{By, Key, Standing, Story};
 use crate::text::{age, cut, cut_front, short_job, short_key, size};
 use crate::verdict::Mark;
@@ -16,8 +16,44 @@ pub(crate) fn heading() -> String {
     columns("JOB", "SERVICE", "PROVIDER", "AGE", "HOW IT STANDS")
 }
 
+/// The lines of something that is kept.
+pub(super) fn own(own: &Own) -> Vec<Row> {
+    let row = match own {
+        Own::Job(listed) => Row::Plain(line(listed)),
+        Own::Told(listed) => return rows(listed),
+        Own::NoJob { name, why } => Row::Plain(label("note", &format!("{name} {why}"))),
+        Own::Forgotten {
+            job,
+            files,
+            key,
+            left,
+        } => timed("forgotten", forgotten(*job, *files, *key, left)),
+        Own::Setting {
+            name,
+            values,
+            from,
+            place,
+        } => Row::Plain(setting(name, values, from, place.as_deref())),
+    };
+    vec![row]
+}
+
+fn setting(name: &str, values: &[String], from: &str, place: Option<&str>) -> String {
+    let value = match (values, name) {
+        ([], "relays") => "none".to_owned(),
+        ([], "key") => "a fresh one per job".to_owned(),
+        ([], "trust") => "what ships, and your trust.toml".to_owned(),
+        ([], _) => "nothing".to_owned(),
+        (values, _) => values.join(" "),
+    };
+    let place = place.unwrap_or(from);
+    format!("{name:<12} {value:<40}  {place}")
+        .trim_end()
+        .to_owned()
+}
+
 /// One job in one line.
-pub(super) fn line(listed: &Listed) -> String {
+fn line(listed: &Listed) -> String {
     let Story {
         job,
         service,
@@ -73,7 +109,7 @@ fn result(story: &Story) -> String {
 }
 
 /// One job in full; what is not known is said.
-pub(super) fn rows(listed: &Listed) -> Vec<Row> {
+fn rows(listed: &Listed) -> Vec<Row> {
     let Listed {
         story,
         age_seconds,
@@ -200,7 +236,7 @@ fn day(at: Timestamp) -> String {
 }
 
 /// What is gone, and what stays.
-pub(super) fn forgotten(job: JobId, files: usize, key: bool, left: &[String]) -> String {
+fn forgotten(job: JobId, files: usize, key: bool, left: &[String]) -> String {
     let key = if key {
         ", its key overwritten"
     } else {
