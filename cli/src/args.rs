@@ -1,11 +1,13 @@
 //! Arguments as they are typed. What they mean together is decided in
 //! `settings.rs` and by the commands. No `Debug`: some of them are secret.
 
+pub(crate) mod config;
+pub(crate) mod jobs;
+
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use collateral::server::DEFAULT;
 
 use crate::exit::EXIT_CODES;
 
@@ -31,12 +33,11 @@ fn path() -> impl TypedValueParser<Value = PathBuf> {
 #[derive(ClapArgs)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
-    /// Relay to use, 1 to 8; repeat it
+    /// Relay to use, 1 to 8; repeat it [env: CDVM_RELAYS, with commas]
     #[arg(
         long = "relay",
         value_name = "URL",
         global = true,
-        env = "CDVM_RELAYS",
         value_delimiter = ','
     )]
     pub(crate) relays: Vec<String>,
@@ -53,26 +54,15 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) allow_plain_relays: bool,
     /// Where certificates and revocation lists that a machine did not send are asked for: AMD's key server or a
-    /// mirror. Who runs it learns from which address which chip is asked about
-    #[arg(
-        long,
-        value_name = "URL",
-        global = true,
-        env = "CDVM_KEY_SERVER",
-        default_value = DEFAULT
-    )]
-    pub(crate) key_server: String,
+    /// mirror. Who runs it learns from which address which chip is asked about [env: CDVM_KEY_SERVER] [default:
+    /// https://kdsintf.amd.com]
+    #[arg(long, value_name = "URL", global = true)]
+    pub(crate) key_server: Option<String>,
     /// Where Intel's collateral for quotes of TDX is asked for: Intel's service or a mirror of it (PCCS). Who runs it
-    /// learns from which address which kind of platform is asked about
+    /// learns from which address which kind of platform is asked about [env: CDVM_INTEL_SERVER]
     #[cfg(feature = "tdx")]
-    #[arg(
-        long,
-        value_name = "URL",
-        global = true,
-        env = "CDVM_INTEL_SERVER",
-        default_value = collateral::intel::DEFAULT
-    )]
-    pub(crate) intel_server: String,
+    #[arg(long, value_name = "URL", global = true)]
+    pub(crate) intel_server: Option<String>,
     /// Ask no key server; use what is kept (cdvm collateral)
     #[arg(long, global = true)]
     pub(crate) offline: bool,
@@ -113,6 +103,18 @@ pub(crate) enum Command {
     Result(ResultArgs),
     /// Cancel an order
     Cancel(Cancel),
+    /// List the jobs that are kept here
+    #[command(after_help = jobs::JOBS)]
+    Jobs(jobs::Jobs),
+    /// Tell what is known of one job
+    #[command(after_help = jobs::SHOW)]
+    Show(jobs::Show),
+    /// Remove what is kept of jobs that are over
+    #[command(after_help = jobs::FORGET)]
+    Forget(jobs::Forget),
+    /// Show and change what you would otherwise type each time
+    #[command(after_help = config::CONFIG)]
+    Config(config::Show),
     /// Compute what the hardware reports of a guest, for your trust file
     #[command(after_help = INPUTS)]
     Measure(Measure),

@@ -8,7 +8,7 @@ use job::Timestamp;
 use crate::context::Context;
 use crate::line::Line;
 use crate::news::News;
-use crate::state::{Kept, Route};
+use crate::state::{Kept, Route, notes};
 use crate::{args, clock};
 
 /// Cancels an order.
@@ -27,6 +27,10 @@ pub(crate) async fn cancel(context: &Context<'_>, args: args::Cancel) -> Result<
             content: rumor.content,
         };
         line.publish(&dvm::sign(&line.kept.keys, deletion)).await?;
+    }
+    if let Err(error) = notes::cancelled(&line.kept.dir, clock::now()) {
+        let text = format!("it is not noted for cdvm jobs: {error:#}");
+        context.teller.tell(&News::Warning { text });
     }
     context.teller.tell(&News::Cancelled {
         job: line.kept.order.id(),

@@ -20,7 +20,7 @@ use crate::line::{Line, ending};
 use crate::news::News;
 use crate::state::commitment::Committed;
 use crate::state::records::{Evidence, Receipt, Times};
-use crate::state::{Kept, stage};
+use crate::state::{Kept, notes, stage};
 use crate::verdict::Mark;
 use crate::{args, files, verify};
 
@@ -111,6 +111,11 @@ pub(crate) async fn collect(
         context.teller.tell(&News::Warning { text });
     }
     let receipt = receipt(&line.kept, committed, input, output)?;
+    let noted = notes::saved(&line.kept.dir, target.file.as_deref(), bytes, clock::now());
+    if let Err(error) = noted {
+        let text = format!("where it was saved is not noted for cdvm jobs: {error:#}");
+        context.teller.tell(&News::Warning { text });
+    }
     context.teller.tell(&News::Saved {
         bytes: data.len() as u64,
         output,
@@ -120,7 +125,7 @@ pub(crate) async fn collect(
     });
     if target.wait == Wait::ForTheEnd {
         // Told when it is heard; the result is safe without it.
-        line.within(context, DESTROYED_WITHIN, |known| known.destroyed)
+        line.within(context, DESTROYED_WITHIN, |known| known.destroyed.is_some())
             .await?;
     }
     if receipt.simulated {

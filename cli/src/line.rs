@@ -20,7 +20,8 @@ use crate::exit::{Exit, Problem};
 use crate::judge::not_sent;
 use crate::news::News;
 use crate::state::commitment::Committed;
-use crate::state::{Kept, Route, Stage, stage};
+use crate::state::{Kept, Route, Stage, notes, stage};
+use crate::story::By;
 use heard::Heard;
 use known::Known;
 
@@ -49,10 +50,19 @@ pub(crate) struct Line {
     public: Option<Inbox>,
     seen: BTreeSet<JobId>,
     committed: Option<Committed>,
+    noted: Noted,
     /// When waiting ends.
     deadline: Instant,
     /// When it is said that the provider is silent.
     silence: Option<Instant>,
+}
+
+/// What was written of the job's end already.
+#[derive(Clone, Copy, Debug, Default)]
+struct Noted {
+    ended: bool,
+    arrived: bool,
+    destroyed: bool,
 }
 
 impl Line {
@@ -79,6 +89,7 @@ impl Line {
             public,
             seen: BTreeSet::new(),
             committed: Committed::read(&kept.dir)?,
+            noted: Noted::default(),
             deadline: clock::deadline(timeout, order.expiration()),
             silence: None,
             kept,
@@ -170,6 +181,37 @@ impl Line {
         if let Some(news) = self.known.take(heard) {
             context.teller.tell(&news);
         }
+        if let Err(error) = self.note() {
+            let text = format!("it is not noted for cdvm jobs: {error:#}");
+            context.teller.tell(&News::Warning { text });
+        }
+    }
+
+    /// Keeps what was heard of the job's end; what was kept first stays.
+    fn note(&mut self) -> Result<()> {
+        let (dir, now) = (&self.kept.dir, clock::now());
+        let Known {
+            outcome,
+            machine_ended,
+            provider_ended,
+            destroyed,
+            ..
+        } = &self.known;
+        let by_machine = machine_ended.as_deref().map(|text| (By::Machine, text));
+        let by_provider = provider_ended.as_deref().map(|text| (By::Provider, text));
+        if let (Some((by, text)), false) = (by_machine.or(by_provider), self.noted.ended) {
+            self.noted.ended = true;
+            notes::ended(dir, by, text, now)?;
+        }
+        if outcome.is_some() && !self.noted.arrived {
+            self.noted.arrived = true;
+            notes::arrived(dir, now)?;
+        }
+        if let (Some(text), false) = (destroyed, self.noted.destroyed) {
+            self.noted.destroyed = true;
+            notes::destroyed(dir, text, now)?;
+        }
+        Ok(())
     }
 
     /// The next message and when it says it was written; nothing for noise.

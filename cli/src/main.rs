@@ -10,11 +10,14 @@ mod args;
 mod cancel;
 mod clock;
 mod collect;
+mod config;
 mod context;
 mod date;
 mod exit;
 mod explain;
+mod forget;
 mod given;
+mod jobs;
 mod judge;
 mod keys;
 mod line;
@@ -28,6 +31,7 @@ mod send;
 mod settings;
 mod state;
 mod stock;
+mod story;
 mod text;
 mod verdict;
 mod verify;
@@ -72,6 +76,10 @@ fn main() -> ExitCode {
 
 fn perform(global: args::Global, command: Command, teller: &Teller) -> Result<()> {
     require_one_voice(global.json, &command)?;
+    // What is wrong with the settings is shown and mended by it.
+    if let Command::Config(args) = command {
+        return config::config(global, args, teller);
+    }
     let context = Context::new(Settings::new(global)?, teller);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -103,6 +111,11 @@ async fn dispatch(context: &Context<'_>, command: Command) -> Result<()> {
         Command::Result(args) => collect::step(context, args).await,
         Command::Cancel(args) => cancel::cancel(context, args).await,
         Command::Collateral { command } => stock::collateral(context, command).await,
+        // It was done before there were settings.
+        Command::Config(_) => Ok(()),
+        Command::Jobs(args) => jobs::jobs(context, &args),
+        Command::Show(args) => jobs::show(context, &args),
+        Command::Forget(args) => forget::forget(context, &args),
         Command::Measure(args) => measure::measure(context, &args),
     }
 }
@@ -142,6 +155,10 @@ fn teller(json: bool, command: &Command) -> Teller {
         | Command::Watch(_)
         | Command::Result(_)
         | Command::Cancel(_)
+        | Command::Jobs(_)
+        | Command::Show(_)
+        | Command::Forget(_)
+        | Command::Config(_)
         | Command::Collateral { .. }
         | Command::Measure(_) => false,
     };
@@ -160,12 +177,16 @@ fn stdout_is_taken(command: &Command) -> bool {
         | Command::Result(args::ResultArgs { target, .. }) => target.output == Path::new("-"),
         Command::Request(request) => request.yaml,
         Command::Measure(measure) => measure.prints_text(),
+        Command::Config(config) => config.path,
         Command::Key { .. }
         | Command::Offers(_)
         | Command::Verify(_)
         | Command::Send(_)
         | Command::Watch(_)
         | Command::Cancel(_)
+        | Command::Jobs(_)
+        | Command::Show(_)
+        | Command::Forget(_)
         | Command::Collateral { .. } => false,
     }
 }

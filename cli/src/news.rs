@@ -14,6 +14,7 @@ use job::{Digest, JobId, Offer, PublicKey, Timestamp};
 
 use crate::exit::Problem;
 use crate::explain::Explanation;
+use crate::story::{Standing, Story};
 use crate::verdict::{Mark, Verdict};
 use collateral::item::Item;
 #[cfg(feature = "tdx")]
@@ -128,12 +129,61 @@ pub(crate) enum News {
         vcpus: NonZeroU16,
         measurement: [u8; 48],
     },
+    /// What is kept here, of jobs and settings.
+    Own(Own),
     /// Something to know that ends nothing.
     Warning { text: String },
     /// What one may do next.
     Hint { text: String },
     /// The command ends without what was asked for.
     Stopped(Problem),
+}
+
+/// What is kept here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Own {
+    /// A job that is kept, in one line.
+    Job(Box<Listed>),
+    /// A job that is kept, in full.
+    Told(Box<Listed>),
+    /// Something lies beside the jobs that is none, or none that can be read.
+    NoJob { name: String, why: String },
+    /// What was kept of a job is gone.
+    Forgotten {
+        job: JobId,
+        files: usize,
+        /// Whether its key was among it, and was overwritten.
+        key: bool,
+        /// What is not of this program, and stays.
+        left: Vec<String>,
+    },
+    /// What holds of a setting.
+    Setting {
+        name: &'static str,
+        /// None for what this program does by itself.
+        values: Vec<String>,
+        /// `option`, `environment`, `file` or `default`.
+        from: &'static str,
+        /// Which option or variable, or where in the file.
+        place: Option<String>,
+    },
+}
+
+/// A job, and what it means at this time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// What is known of it.
+    pub(crate) story: Story,
+    /// How it stands.
+    pub(crate) standing: Standing,
+    /// How it ended, in a word; empty otherwise.
+    pub(crate) class: &'static str,
+    /// Why it ended; empty otherwise.
+    pub(crate) why: String,
+    /// Since it was ordered.
+    pub(crate) age_seconds: u64,
+    /// Whether its time is over.
+    pub(crate) expired: bool,
 }
 
 /// An offer with what only its event says.

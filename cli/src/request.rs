@@ -12,6 +12,7 @@ use crate::line::{Line, ending};
 use crate::material::{Material, check_params, public_params};
 use crate::news::{News, tell};
 use crate::offers::{self, Found};
+use crate::settings::Named;
 use crate::state::{Kept, Route, Signer, Stage};
 use crate::{args, clock, keys};
 
@@ -48,11 +49,11 @@ pub(crate) const fn route(wanted: &args::Wanted) -> Route {
 
 /// Whose key signs an order that is placed now.
 pub(crate) fn signer(context: &Context<'_>) -> Result<Signer> {
-    let Some(file) = &context.settings.key else {
+    let Some(Named { path: file, by }) = &context.settings.own_key else {
         return Ok(Signer::Fresh(Keys::generate()));
     };
     let path = std::path::absolute(file).context("failed to find the key file")?;
-    Ok(Signer::Own(keys::read("--key", file)?, path))
+    Ok(Signer::Own(keys::read(by, file)?, path))
 }
 
 /// Signs and keeps an order for what is wanted. With `material` nothing is

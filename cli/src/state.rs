@@ -3,20 +3,27 @@
 
 pub(crate) mod commitment;
 mod find;
+pub(crate) mod notes;
 pub(crate) mod records;
+pub(crate) mod remove;
+pub(crate) mod stories;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use dvm::Keys;
-use job::{Digest, Event, Offer, Order, Subject, Timestamp};
+use job::{Digest, Event, JobId, Offer, Order, Subject, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Problem;
 use crate::{files, keys};
+use find::Whole;
 
 /// Longest order or offer file: an event of the protocol.
 const MAX_EVENT: u64 = dvm::event::MAX_EVENT as u64;
+
+/// The key of one job, in its folder.
+const KEY: &str = "key.nsec";
 
 /// A job as it is kept.
 pub(crate) struct Kept {
@@ -55,6 +62,17 @@ pub(crate) enum Route {
     Public,
     /// Through Kubernetes, by `kubectl apply`.
     Kubectl,
+}
+
+impl Route {
+    /// In words.
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Private => "sealed to the provider",
+            Self::Public => "published for everybody",
+            Self::Kubectl => "written for kubectl",
+        }
+    }
 }
 
 /// Whose key signs the order.
@@ -109,7 +127,7 @@ impl Kept {
         files::make_dir(&dir)?;
         let (keys, own) = match signer {
             Signer::Fresh(keys) => {
-                keys::write(&dir.join("key.nsec"), &keys)?;
+                keys::write(&dir.join(KEY), &keys)?;
                 (keys, None)
             }
             Signer::Own(keys, path) => (keys, Some(path)),
@@ -132,23 +150,18 @@ impl Kept {
 
     /// The job whose id starts with `prefix`, or the newest.
     pub(crate) fn find(state: &Path, prefix: Option<&str>, key: Option<&Path>) -> Result<Self> {
-        let job = find::find(state, prefix)?;
-        let dir = state.join(job.to_string());
-        let order = read_order(&dir.join("order.json"))?;
-        let (offer, offered_at) = read_offer(&dir.join("offer.json"))?;
-        if *order.subject() != Subject::Offer(offer.id) {
-            anyhow::bail!(
-                "{} does not hold the offer that its order names",
-                dir.display()
-            );
-        }
-        let how = files::read_text(&dir.join("how.json"), MAX_EVENT)?;
-        let How { route, key: own } = serde_json::from_str(&how)
-            .with_context(|| format!("failed to read how.json in {}", dir.display()))?;
+        let dir = state.join(find(state, prefix)?.to_string());
+        let Papers {
+            order,
+            offer,
+            offered_at,
+            route,
+            own,
+        } = papers(&dir)?;
         let keys = match (key, own) {
             (Some(key), _) => keys::read("--key", key)?,
             (None, Some(own)) => keys::read("the key this job was ordered with", &own)?,
-            (None, None) => keys::read("the key of this job", &dir.join("key.nsec"))?,
+            (None, None) => keys::read("the key of this job", &dir.join(KEY))?,
         };
         if keys.public_key() != order.customer() {
             let next = "name the key the order was signed with: --key FILE";
@@ -175,15 +188,7 @@ impl Kept {
 
     /// Digest of the data that were sent, once they were.
     pub(crate) fn started(&self) -> Result<Option<Digest>> {
-        let path = self.dir.join("started");
-        if !path.exists() {
-            return Ok(None);
-        }
-        let text = files::read_text(&path, MAX_EVENT)?;
-        let digest = text.trim_end().parse();
-        digest
-            .map(Some)
-            .with_context(|| format!("failed to read a digest in {}", path.display()))
+        started(&self.dir)
     }
 
     /// Records which data are about to leave. A job takes one input: the same
@@ -200,6 +205,59 @@ impl Kept {
         let what = "other data were sent for this job already";
         Err(Problem::usage(what, "order again for these data: a job takes one input").into())
     }
+}
+
+/// The job whose id starts with `prefix`, or the newest.
+pub(crate) fn find(state: &Path, prefix: Option<&str>) -> Result<JobId> {
+    find::find(state, prefix, Whole::Yes)
+}
+
+/// As [`find`], also of what is no whole job.
+pub(crate) fn find_any(state: &Path, prefix: &str) -> Result<JobId> {
+    find::find(state, Some(prefix), Whole::OrNot)
+}
+
+/// What is kept of a job on paper, without its key.
+struct Papers {
+    order: Order,
+    offer: Offer,
+    offered_at: Timestamp,
+    route: Route,
+    /// The customer's own key file.
+    own: Option<PathBuf>,
+}
+
+fn papers(dir: &Path) -> Result<Papers> {
+    let order = read_order(&dir.join("order.json"))?;
+    let (offer, offered_at) = read_offer(&dir.join("offer.json"))?;
+    if *order.subject() != Subject::Offer(offer.id) {
+        anyhow::bail!(
+            "{} does not hold the offer that its order names",
+            dir.display()
+        );
+    }
+    let how = files::read_text(&dir.join("how.json"), MAX_EVENT)?;
+    let How { route, key: own } = serde_json::from_str(&how)
+        .with_context(|| format!("failed to read how.json in {}", dir.display()))?;
+    Ok(Papers {
+        order,
+        offer,
+        offered_at,
+        route,
+        own,
+    })
+}
+
+fn started(dir: &Path) -> Result<Option<Digest>> {
+    let path = dir.join("started");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = files::read_text(&path, MAX_EVENT)?;
+    let digest = text.trim_end().parse();
+    digest
+        .map(Some)
+        .with_context(|| format!("failed to read a digest in {}", path.display()))
 }
 
 /// How far the job in `dir` is.

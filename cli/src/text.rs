@@ -40,6 +40,29 @@ pub(crate) fn cut(text: &str, most: usize) -> String {
     format!("{kept}…")
 }
 
+/// The last characters, with `…` in place of what is before them.
+pub(crate) fn cut_front(text: &str, most: usize) -> String {
+    let count = text.chars().count();
+    if count <= most {
+        return text.to_owned();
+    }
+    let kept: String = text
+        .chars()
+        .skip(count.saturating_sub(most.saturating_sub(1)))
+        .collect();
+    format!("…{kept}")
+}
+
+/// `5s`, `12m`, `3h`, `4d`: four columns, for 999 days.
+pub(crate) fn age(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..172_800 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
 /// Start and end of a long name: `npub1q3f…7kd2`.
 fn ends(text: &str, first: usize, last: usize) -> String {
     let tail = text.len().saturating_sub(last);

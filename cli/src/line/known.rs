@@ -30,8 +30,8 @@ pub(crate) struct Known {
     pub(crate) machine_ended: Option<String>,
     /// Why it is over, says the provider.
     pub(crate) provider_ended: Option<String>,
-    /// Whether the provider says that the machine is gone.
-    pub(crate) destroyed: bool,
+    /// That the machine is gone, says the provider.
+    pub(crate) destroyed: Option<String>,
     /// Whether a second machine answered that could have been the one.
     pub(crate) another: bool,
     /// Number and content of the last report.
@@ -47,7 +47,7 @@ impl Known {
 
     /// Whether no more is to be expected, if the provider is right.
     pub(crate) const fn is_over(&self) -> bool {
-        self.machine_is_done() || self.provider_ended.is_some() || self.destroyed
+        self.machine_is_done() || self.provider_ended.is_some() || self.destroyed.is_some()
     }
 
     /// Takes a message, and says what is new about it.
@@ -82,7 +82,8 @@ impl Known {
         let Feedback { status, text, .. } = feedback;
         self.provider_spoke = true;
         if text.starts_with("destroyed") {
-            let first = !std::mem::replace(&mut self.destroyed, true);
+            let first = self.destroyed.is_none();
+            self.destroyed.get_or_insert_with(|| text.clone());
             return first.then_some(News::Destroyed { text });
         }
         // Why it is over is told when the command ends with it.

@@ -1,6 +1,8 @@
 //! News as JSON objects for programs: `{"event":…}`, one per line; `cli/README.md`
 //! documents them. Keys are hex as everywhere in the protocol. Pure.
 
+mod jobs;
+
 use serde_json::{Value, json};
 
 use super::{News, Offered};
@@ -100,6 +102,7 @@ pub(crate) fn objects(news: &News) -> Vec<Value> {
         News::Measured { vcpus, measurement } => json!({
             "event": "measurement", "vcpus": vcpus, "measurement": hex::encode(measurement),
         }),
+        News::Own(own) => jobs::own(own),
         News::Warning { text } => json!({"event": "warning", "text": text}),
         News::Hint { text } => json!({"event": "hint", "text": text}),
         News::Stopped(problem) => json!({

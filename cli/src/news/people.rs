@@ -1,12 +1,13 @@
 //! News as lines for people. Pure: no clock, no terminal.
 
 mod collateral;
+pub(crate) mod jobs;
 pub(crate) mod offers;
 
 use std::path::Path;
 
 use dvm::feedback::Status;
-use job::{PublicKey, Timestamp};
+use job::{JobId, PublicKey, Timestamp};
 
 use super::News;
 use crate::exit::{Exit, Problem};
@@ -37,6 +38,7 @@ pub(crate) enum Detail {
 pub(crate) fn rows(news: &News, detail: Detail) -> Vec<Row> {
     let row = match news {
         News::Offered(offered) => return offers::rows(offered, detail),
+        News::Own(own) => return jobs::own(own),
         News::Judged { verdict, as_of } => return judged(verdict, *as_of, detail),
         News::Stopped(problem) => return stopped(problem),
         News::AnotherMachine { key, first } => return another(*key, *first),
@@ -125,9 +127,7 @@ pub(crate) fn rows(news: &News, detail: Detail) -> Vec<Row> {
             "! {}no hardware vouched for this machine: NOTHING was confidential",
             Mark::Simulated.prefix()
         )),
-        News::Cancelled { job } => {
-            timed("cancelled", format!("{}, if it still ran", short_job(*job)))
-        }
+        News::Cancelled { job } => cancelled(*job),
         News::Measured { vcpus, measurement } => {
             Row::Plain(format!("{vcpus} {}", hex::encode(measurement)))
         }
@@ -135,6 +135,10 @@ pub(crate) fn rows(news: &News, detail: Detail) -> Vec<Row> {
         News::Hint { text } => Row::Plain(format!("Next: {text}")),
     };
     vec![row]
+}
+
+fn cancelled(job: JobId) -> Row {
+    timed("cancelled", format!("{}, if it still ran", short_job(job)))
 }
 
 fn waiting(server: &str, seconds: u64, why: &str) -> Row {

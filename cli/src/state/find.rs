@@ -10,27 +10,46 @@ use crate::exit::Problem;
 /// Shortest abbreviation of J: two jobs of one person hardly share it.
 const MIN_PREFIX: usize = 6;
 
+/// Most jobs named when several are meant.
+const MAX_LISTED: usize = 8;
+
+/// Whether a job has to be whole to be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whole {
+    /// With an order.
+    Yes,
+    /// Also what an interrupted command left.
+    OrNot,
+}
+
 /// The job whose id starts with `prefix`, or the newest.
-pub(super) fn find(state: &Path, prefix: Option<&str>) -> Result<JobId> {
-    let jobs = jobs(state)?;
+pub(super) fn find(state: &Path, prefix: Option<&str>, whole: Whole) -> Result<JobId> {
+    let mut jobs: Vec<JobId> = names(state)?.filter_map(|name| name.parse().ok()).collect();
+    let digits = prefix.unwrap_or_default().to_ascii_lowercase();
+    // One of thousands is looked for: only what may be it is looked at.
+    jobs.retain(|job| {
+        let meant = job.to_string().starts_with(&digits);
+        meant && (whole == Whole::OrNot || path(state, *job).exists())
+    });
     match prefix {
         Some(prefix) => by_prefix(&jobs, prefix),
         None => newest(state, jobs),
     }
 }
 
-/// All jobs that are kept, in no order.
-fn jobs(state: &Path) -> Result<Vec<JobId>> {
+/// The names in the folder of jobs, in no order; none if there is no folder.
+pub(super) fn names(state: &Path) -> Result<impl Iterator<Item = String> + use<>> {
     let entries = match std::fs::read_dir(state) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Ok(entries) => Some(entries),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => {
             return Err(error).with_context(|| format!("failed to read {}", state.display()));
         }
     };
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let jobs = names.filter_map(|name| name.parse::<JobId>().ok());
-    Ok(jobs.filter(|job| path(state, *job).exists()).collect())
+    let name = |entry: std::io::Result<std::fs::DirEntry>| {
+        Some(entry.ok()?.file_name().to_string_lossy().into_owned())
+    };
+    Ok(entries.into_iter().flatten().filter_map(name))
 }
 
 fn path(state: &Path, job: JobId) -> PathBuf {
@@ -53,7 +72,9 @@ fn by_prefix(jobs: &[JobId], prefix: &str) -> Result<JobId> {
         [job] => Ok(**job),
         [] => Err(Problem::usage(format!("no job {prefix:?} is kept here"), next).into()),
         many => {
-            let what = format!("{} jobs start with {prefix:?}", many.len());
+            let listed = many.iter().take(MAX_LISTED).map(ToString::to_string);
+            let listed = listed.collect::<Vec<_>>().join("\n");
+            let what = format!("{} jobs start with {prefix:?}:\n{listed}", many.len());
             Err(Problem::usage(what, "give more digits").into())
         }
     }
@@ -89,6 +110,7 @@ mod tests {
         let mut twin = [0x11; 32];
         twin[31] = 0;
         let twins = [jobs[0], JobId::from_bytes(twin)];
-        assert!(by_prefix(&twins, "111111").is_err());
+        let error = by_prefix(&twins, "111111").unwrap_err().to_string();
+        assert!(twins.iter().all(|twin| error.contains(&twin.to_string())));
     }
 }

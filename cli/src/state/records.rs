@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::files;
 use crate::state::commitment::Committed;
+use crate::story;
 use crate::verdict::{Finding, Verdict};
 
 /// Longest evidence file: a message with its checks.
@@ -99,6 +100,20 @@ impl Evidence {
             .context("failed to read the attestation that was kept")
     }
 
+    /// Who showed it, and what became of that.
+    pub(crate) fn machine(&self) -> story::Machine {
+        let check = self.checks.last().map(|check| check.name.to_string());
+        story::Machine {
+            key: self.author,
+            at: self.at,
+            simulated: self.simulated,
+            refused: (self.verdict == Word::Refused).then(|| story::Refused {
+                check: check.unwrap_or_default(),
+                meaning: self.meaning.clone(),
+            }),
+        }
+    }
+
     /// The checks, as they were.
     pub(crate) fn checks(&self) -> &[Check] {
         &self.checks
@@ -136,9 +151,25 @@ pub(crate) struct Times {
 }
 
 impl Receipt {
+    /// Where it is kept, in the job's directory.
+    pub(crate) const FILE: &str = "receipt.json";
+
+    /// Reads it, if it is there.
+    pub(crate) fn of_job(dir: &Path) -> Result<Option<Self>> {
+        let path = dir.join(Self::FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = files::read_text(&path, MAX_EVIDENCE)?;
+        let receipt = serde_json::from_str(&text);
+        receipt
+            .map(Some)
+            .with_context(|| format!("failed to read {}", path.display()))
+    }
+
     /// Keeps it with the job.
     pub(crate) fn keep(&self, dir: &Path) -> Result<PathBuf> {
-        let path = dir.join("receipt.json");
+        let path = dir.join(Self::FILE);
         files::replace(&path, &serde_json::to_vec_pretty(self)?)?;
         Ok(path)
     }

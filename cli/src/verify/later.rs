@@ -60,8 +60,8 @@ pub(super) async fn event(
     papers: Option<Papers<'_>>,
     at: Option<Timestamp>,
 ) -> Result<Conclusion> {
-    let key = context.settings.key.as_deref();
-    let keys = key.map(|key| keys::read("--key", key)).transpose()?;
+    let key = context.settings.own_key.as_ref();
+    let keys = key.map(|key| keys::read(&key.by, &key.path)).transpose()?;
     let heard = input::event(path, keys.as_ref())?;
     if heard.author == Author::Claimed {
         let text = "a rumor is not signed: that its author made it, REPORT_DATA alone can show";

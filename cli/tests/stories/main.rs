@@ -7,10 +7,12 @@
 
 mod blossom;
 mod collateral;
+mod config;
 mod explain;
 mod failures;
 mod given;
 mod happy;
+mod jobs;
 #[path = "../../../collateral/tests/stand_in/key_server.rs"]
 mod key_server;
 mod newer;
