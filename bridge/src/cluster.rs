@@ -162,10 +162,10 @@ impl Cluster {
             return Ok(false);
         }
         // Cancelled before, it is over: another word changes nothing.
-        let mut spec = json!({"cancel": true});
-        if let Some(words) = words {
-            spec["cancellation"] = words.into();
-        }
+        let spec = match words {
+            Some(words) => json!({"cancel": true, "cancellation": words}),
+            None => json!({"cancel": true}),
+        };
         let patch = Patch::Merge(json!({ "spec": spec }));
         let params = PatchParams::default();
         answer(what, self.jobs.patch(&name, &params, &patch)).await?;

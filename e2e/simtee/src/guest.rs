@@ -1,23 +1,18 @@
-//! The guest half: first process of a sandbox, in the pod's network namespace.
-//! It decides about every request as the agent of a confidential machine does,
-//! and serves the guest components' API. It ends when the sandbox ends.
+//! The guest: what it was launched with, what it decides about every request as the
+//! agent of a confidential machine does, and its evidence.
 
-use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use simvendor::{Chip, Fields};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, UnixListener, UnixStream};
 
 use crate::image::ImagePolicy;
 use crate::initdata::InitData;
+use crate::machine;
 use crate::policy::Policy;
-use crate::{api, machine};
 
 /// Guest policy of Kata's class: SMT allowed, no debug, no migration.
 const GUEST_POLICY: u64 = 0x30000;
@@ -46,7 +41,8 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    fn boot(launch: Launch, machine: &Path) -> Result<Self> {
+    /// Boots a machine whose keys lie in `machine`.
+    pub(crate) fn boot(launch: Launch, machine: &Path) -> Result<Self> {
         let init_data = launch
             .init_data
             .as_deref()
@@ -85,7 +81,7 @@ impl Guest {
     }
 
     /// Decides about one request.
-    fn decide(&self, name: &str, body: &Value) -> Result<()> {
+    pub(crate) fn decide(&self, name: &str, body: &Value) -> Result<()> {
         // A poisoned lock holds a policy whose state is whole: it is only
         // replaced, never changed in place.
         let mut policy = self.policy.lock().unwrap_or_else(PoisonError::into_inner);
@@ -103,60 +99,4 @@ impl Guest {
         }
         Ok(())
     }
-}
-
-/// Runs the guest until the sandbox ends.
-pub(crate) fn run() -> Result<()> {
-    let launch = std::fs::read_to_string("/state/launch.json")
-        .context("failed to read what this machine was launched with")?;
-    let launch = serde_json::from_str(&launch)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("failed to start the runtime")?;
-    match Guest::boot(launch, Path::new("/machine")) {
-        Ok(guest) => runtime.block_on(serve(Arc::new(guest))),
-        // A machine that does not boot answers nothing: its sandbox fails.
-        Err(error) => {
-            std::fs::write("/state/failure", format!("{error:#}"))?;
-            Err(error)
-        }
-    }
-}
-
-async fn serve(guest: Arc<Guest>) -> Result<()> {
-    let api = TcpListener::bind("127.0.0.1:8006")
-        .await
-        .context("failed to serve the guest's API")?;
-    tokio::spawn(api::serve(api, guest.clone()));
-    let path = Path::new("/state/guest.sock");
-    let socket = UnixListener::bind(path).context("failed to open the guest's socket")?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    loop {
-        let (stream, _) = socket.accept().await?;
-        let guest = guest.clone();
-        tokio::spawn(async move {
-            if let Err(error) = answer(stream, &guest).await {
-                let _ = writeln!(std::io::stderr(), "simtee: {error:#}");
-            }
-        });
-    }
-}
-
-async fn answer(stream: UnixStream, guest: &Guest) -> Result<()> {
-    let (read, mut write) = stream.into_split();
-    let mut line = String::new();
-    BufReader::new(read).read_line(&mut line).await?;
-    let request: Value = serde_json::from_str(&line)?;
-    let name = request
-        .get("name")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let body = request.get("body").unwrap_or(&Value::Null);
-    let answer = match guest.decide(name, body) {
-        Ok(()) => json!({}),
-        Err(error) => json!({"refused": format!("{error:#}")}),
-    };
-    write.write_all(format!("{answer}\n").as_bytes()).await?;
-    Ok(())
 }

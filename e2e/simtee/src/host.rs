@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use crate::guest::Launch;
 use crate::initdata::InitData;
-use crate::kata::{Container, Request};
+use crate::kata::{self, Container, HostFile, Request};
+use crate::network;
 use crate::oci::Call;
 
 /// State of every guest: `STATE/<sandbox id>/`.
@@ -75,6 +76,7 @@ fn create(call: &Call) -> Result<()> {
         id: call.id(),
         bundle: bundle.to_str().unwrap_or_default(),
         config: &config,
+        file: &host_file,
     };
     if container.is_sandbox() {
         prepare_guest(&container)?;
@@ -93,8 +95,19 @@ fn create(call: &Call) -> Result<()> {
     fs::write(&path, config.to_string()).context("failed to write the bundle's config.json")
 }
 
+/// A file of the host; what is not there is copied empty.
+fn host_file(path: &str) -> HostFile {
+    HostFile {
+        content: fs::read(path).unwrap_or_default(),
+        mode: fs::metadata(path).map_or(0o100_644, |it| it.mode()),
+    }
+}
+
 /// Deletes a container, and with a sandbox everything its guest left.
 fn delete(call: &Call, arguments: &[String]) -> ExitCode {
+    if let Ok(sandbox) = fs::read_to_string(containers().join(call.id())) {
+        tell(&sandbox, kata::removed(call.id()));
+    }
     match Command::new("runc").args(arguments).status() {
         Ok(status) if status.success() => {
             // One of the two is there, or neither after a crash.
@@ -110,7 +123,14 @@ fn delete(call: &Call, arguments: &[String]) -> ExitCode {
 fn start(call: &Call, arguments: &[String]) -> ExitCode {
     let launch = state_dir(call.id()).join("requests.json");
     let Ok(text) = fs::read_to_string(&launch) else {
-        return runc(arguments);
+        let mut requests = kata::started(call.id(), false).into_iter();
+        return match requests.try_for_each(|it| ask(call.id(), it.name, &it.body)) {
+            Ok(()) => runc(arguments),
+            Err(error) => {
+                call.report(&format!("{error:#}"));
+                ExitCode::FAILURE
+            }
+        };
     };
     let started = Command::new("runc").args(arguments).status();
     match started {
@@ -123,6 +143,10 @@ fn start(call: &Call, arguments: &[String]) -> ExitCode {
             requests
                 .iter()
                 .try_for_each(|(name, body)| send(call.id(), name, body))
+        })
+        .and_then(|()| {
+            let mut requests = kata::started(call.id(), true).into_iter();
+            requests.try_for_each(|it| send(call.id(), it.name, &it.body))
         });
     match accepted {
         Ok(()) => ExitCode::SUCCESS,
@@ -163,9 +187,9 @@ fn prepare_guest(sandbox: &Container<'_>) -> Result<()> {
     fs::set_permissions(&dir, fs::Permissions::from_mode(0o700))
         .context("failed to protect the guest's state directory")?;
     write_json(&dir.join("launch.json"), &serde_json::to_value(launch)?)?;
-    let requests: Vec<(&str, Value)> = sandbox
-        .requests()
+    let requests: Vec<(&str, Value)> = network::requests(sandbox.config)?
         .into_iter()
+        .chain(sandbox.requests())
         .map(|Request { name, body }| (name, body))
         .collect();
     write_json(&dir.join("requests.json"), &json!(requests))
@@ -243,10 +267,11 @@ fn signal(call: &Call) -> Result<()> {
     };
     // A sandbox's own end is the host's to decide: it can always stop a machine.
     if state_dir(call.id()).join("requests.json").exists() {
+        tell(call.id(), kata::destroyed(call.id()));
         return Ok(());
     }
-    let body = json!({"container_id": call.id(), "exec_id": call.id(), "signal": number});
-    ask(call.id(), "SignalProcessRequest", &body)
+    let Request { name, body } = kata::signalled(call.id(), number);
+    ask(call.id(), name, &body)
 }
 
 /// Asks the guest of a container that exists.
@@ -259,15 +284,30 @@ fn ask(id: &str, name: &str, body: &Value) -> Result<()> {
     send(&sandbox, name, body)
 }
 
+/// Tells a guest of an end, which it cannot keep from coming; one that is gone hears
+/// nothing.
+fn tell(sandbox: &str, requests: Vec<Request>) {
+    for Request { name, body } in requests {
+        if send_within(sandbox, name, &body, Duration::ZERO).is_err() {
+            return;
+        }
+    }
+}
+
 /// One request, one answer: a line of JSON each way. Kept beside the guest for as
 /// long as it lives, as Kata's agent keeps its policy log when debugging.
 fn send(sandbox: &str, name: &str, body: &Value) -> Result<()> {
+    send_within(sandbox, name, body, BOOT_TIMEOUT)
+}
+
+/// The same to a guest that comes up within this time.
+fn send_within(sandbox: &str, name: &str, body: &Value, boot: Duration) -> Result<()> {
     let log = state_dir(sandbox).join("policy.jsonl");
     let log = fs::OpenOptions::new().create(true).append(true).open(log);
     let kept = log.and_then(|mut log| writeln!(log, "{}", json!({"kind": name, "request": body})));
     drop(kept);
     let socket = state_dir(sandbox).join("guest.sock");
-    let deadline = Instant::now() + BOOT_TIMEOUT;
+    let deadline = Instant::now() + boot;
     let mut stream = loop {
         match UnixStream::connect(&socket) {
             Ok(stream) => break stream,

@@ -4,6 +4,9 @@
 
 use serde_json::{Map, Value, json};
 
+/// SIGKILL.
+const KILL: i32 = 9;
+
 /// Directory of what the host copies into the guest.
 const SHARED: &str = "/run/kata-containers/shared/containers";
 
@@ -15,9 +18,19 @@ pub(crate) struct Container<'c> {
     pub(crate) bundle: &'c str,
     /// `config.json`.
     pub(crate) config: &'c Value,
+    /// A file of the host that is copied into the guest.
+    pub(crate) file: &'c dyn Fn(&str) -> HostFile,
+}
+
+/// A file of the host.
+pub(crate) struct HostFile {
+    pub(crate) content: Vec<u8>,
+    /// Type and permissions (`st_mode`).
+    pub(crate) mode: u32,
 }
 
 /// One request to the guest.
+#[derive(Debug)]
 pub(crate) struct Request {
     /// Name of the message.
     pub(crate) name: &'static str,
@@ -36,14 +49,19 @@ impl Container<'_> {
         self.annotation("io.kubernetes.cri.container-type") == Some("sandbox")
     }
 
-    /// Everything the guest is asked before the container exists.
+    /// Everything the guest is asked before the container exists; a sandbox's network
+    /// comes before.
     pub(crate) fn requests(&self) -> Vec<Request> {
         let mut requests = Vec::new();
         if self.is_sandbox() {
             requests.push(self.create_sandbox());
+            requests.push(Request {
+                name: "GuestDetailsRequest",
+                body: json!({"mem_block_size": true, "mem_hotplug_probe": true}),
+            });
         }
-        let copied = self.mounts().filter_map(|mount| copied_name(mount));
-        requests.extend(copied.map(|name| self.copy_file(name)));
+        let copied = self.mounts().filter(|mount| copied_name(mount).is_some());
+        requests.extend(copied.filter_map(|mount| self.copy_file(mount)));
         requests.push(Request {
             name: "CreateContainerRequest",
             body: self.create_container(),
@@ -56,7 +74,7 @@ impl Container<'_> {
             name: "CreateSandboxRequest",
             body: json!({
                 "hostname": self.config.get("hostname"),
-                "dns": [],
+                "dns": self.dns(),
                 "storages": [{
                     "driver": "ephemeral",
                     "driver_options": [],
@@ -75,22 +93,33 @@ impl Container<'_> {
         }
     }
 
-    fn copy_file(&self, name: &str) -> Request {
-        Request {
+    /// Lines of the resolver's file.
+    fn dns(&self) -> Vec<String> {
+        let mut files = self.mounts().filter_map(host_path);
+        let path = files.find(|path| path.ends_with("/resolv.conf"));
+        let content = path.map_or_else(Vec::new, |path| (self.file)(path).content);
+        let text = String::from_utf8_lossy(&content).into_owned();
+        text.split('\n').map(str::to_owned).collect()
+    }
+
+    fn copy_file(&self, mount: &Value) -> Option<Request> {
+        let name = copied_name(mount)?;
+        let file = (self.file)(host_path(mount)?);
+        Some(Request {
             name: "CopyFileRequest",
             body: json!({
                 "path": self.copied_path(name),
                 "file_type": "Regular",
                 "symlink_target": null,
-                "file_size": 0,
-                // A regular file that its owner writes and others read.
-                "file_mode": 0o100_644,
-                "dir_mode": 0o750,
+                "file_size": file.content.len(),
+                "file_mode": file.mode,
+                // Go's bit for a directory, and 0750.
+                "dir_mode": (1_u32 << 31) | 0o750,
                 "uid": 0,
                 "gid": 0,
                 "offset": 0,
             }),
-        }
+        })
     }
 
     /// Kata puts random digits between id and name; derived from both here, so
@@ -133,6 +162,7 @@ impl Container<'_> {
             "fstype": "overlay",
             "mount_point": self.rootfs(),
             "options": [],
+            "shared": false,
             "source": source,
         })];
         let volumes = self.mounts().filter_map(ephemeral_name);
@@ -144,6 +174,7 @@ impl Container<'_> {
                 "fstype": "tmpfs",
                 "mount_point": format!("/run/kata-containers/sandbox/ephemeral/{volume}"),
                 "options": [],
+                "shared": false,
                 "source": "tmpfs",
             })
         }));
@@ -157,6 +188,8 @@ impl Container<'_> {
     fn annotations(&self) -> Map<String, Value> {
         let given = self.config.get("annotations").and_then(Value::as_object);
         let mut annotations = given.cloned().unwrap_or_default();
+        // The guest has them from its block device.
+        annotations.remove("io.katacontainers.config.hypervisor.cc_init_data");
         let kind = if self.is_sandbox() {
             "pod_sandbox"
         } else {
@@ -217,18 +250,9 @@ impl Container<'_> {
         })
     }
 
-    /// containerd 1.6 mounts `/dev/shm` twice, a tmpfs and then the sandbox's; its
-    /// releases that Kata supports leave the first one out.
     fn mounts(&self) -> impl Iterator<Item = &Value> {
         let mounts = self.config.get("mounts").and_then(Value::as_array);
-        let first_shm = |mount: &Value| {
-            let text = |name: &str| mount.get(name).and_then(Value::as_str);
-            text("destination") == Some("/dev/shm") && text("type") == Some("tmpfs")
-        };
-        mounts
-            .into_iter()
-            .flatten()
-            .filter(move |mount| !first_shm(mount))
+        mounts.into_iter().flatten()
     }
 
     /// A mount as the guest sees it: what lies on the host is replaced by what
@@ -339,6 +363,66 @@ impl Container<'_> {
     }
 }
 
+/// What the guest is asked when a container starts.
+pub(crate) fn started(id: &str, sandbox: bool) -> Vec<Request> {
+    let mut requests = vec![Request {
+        name: "StartContainerRequest",
+        body: json!({"container_id": id}),
+    }];
+    if sandbox {
+        requests.push(Request {
+            name: "GetOOMEventRequest",
+            body: json!({}),
+        });
+    }
+    requests.push(wait(id));
+    requests
+}
+
+/// What it is asked when a container is to end.
+pub(crate) fn signalled(id: &str, signal: i32) -> Request {
+    Request {
+        name: "SignalProcessRequest",
+        body: json!({"container_id": id, "exec_id": "", "signal": signal}),
+    }
+}
+
+/// What it is asked when a container has ended, however.
+pub(crate) fn removed(id: &str) -> Vec<Request> {
+    let remove = Request {
+        name: "RemoveContainerRequest",
+        body: json!({"container_id": id, "timeout": 0}),
+    };
+    let stale = Request {
+        name: "RemoveStaleVirtiofsShareMountsRequest",
+        body: json!({}),
+    };
+    vec![signalled(id, KILL), wait(id), remove, stale]
+}
+
+/// What it is asked when the machine is to end.
+pub(crate) fn destroyed(id: &str) -> Vec<Request> {
+    let mut requests = vec![signalled(id, KILL)];
+    requests.extend(removed(id));
+    requests.push(Request {
+        name: "DestroySandboxRequest",
+        body: json!({}),
+    });
+    requests
+}
+
+fn wait(id: &str) -> Request {
+    Request {
+        name: "WaitProcessRequest",
+        body: json!({"container_id": id, "exec_id": id}),
+    }
+}
+
+/// Where a bind mount lies on the host.
+fn host_path(mount: &Value) -> Option<&str> {
+    mount.get("source").and_then(Value::as_str)
+}
+
 /// Name of a file that is copied into the guest: a bind of a single file that
 /// Kubernetes or containerd made on the host.
 fn copied_name(mount: &Value) -> Option<&str> {
@@ -370,3 +454,6 @@ fn or(value: Value, default: impl Into<Value>) -> Value {
 fn list(value: Value) -> Value {
     or(value, Vec::<Value>::new())
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

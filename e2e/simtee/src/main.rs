@@ -2,7 +2,7 @@
 //!
 //! containerd calls this program as it calls runc. Its host half ([`host`])
 //! translates what containerd asks into what Kata asks its guest; its guest half
-//! ([`guest`]), the first process of every sandbox, decides as the agent in a
+//! ([`serve`]), the first process of every sandbox, decides as the agent in a
 //! confidential virtual machine does, and gives signed evidence. Only then runc
 //! is allowed to act. No hardware is involved and nothing is confidential.
 
@@ -13,8 +13,10 @@ mod image;
 mod initdata;
 mod kata;
 mod machine;
+mod network;
 mod oci;
 mod policy;
+mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,7 +36,7 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["machine", "init", dir] => machine::init(&PathBuf::from(dir)),
         ["machine", "trust", dir, agent] => machine::print_trust(&PathBuf::from(dir), agent),
-        ["guest"] => guest::run(),
+        ["guest"] => serve::run(),
         [] | ["--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())
