@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crds::{
     ConfidentialJob, ConfidentialJobSpec, ConfidentialService, HEARD_ANNOTATION, HEARD_PUBLIC,
-    JOB_FINALIZER, Request,
+    Request,
 };
 use futures_util::StreamExt as _;
 use job::{JobId, Order, PublicKey, Service};
@@ -115,8 +115,6 @@ impl Cluster {
             let heard = (HEARD_ANNOTATION.to_owned(), HEARD_PUBLIC.to_owned());
             object.metadata.annotations = Some([heard].into());
         }
-        // The operator would put it on first thing; here it costs no write.
-        object.metadata.finalizers = Some(vec![JOB_FINALIZER.to_owned()]);
         let params = PostParams::default();
         let created = answer("create the job", self.jobs.create(&params, &object)).await;
         match created {
@@ -147,10 +145,10 @@ impl Cluster {
             return Ok(false);
         }
         // Cancelled before, it is over: another word changes nothing.
-        let mut spec = json!({"cancel": true});
-        if let Some(words) = words {
-            spec["cancellation"] = words.into();
-        }
+        let spec = match words {
+            Some(words) => json!({"cancel": true, "cancellation": words}),
+            None => json!({"cancel": true}),
+        };
         let patch = Patch::Merge(json!({ "spec": spec }));
         let params = PatchParams::default();
         answer(what, self.jobs.patch(&name, &params, &patch)).await?;

@@ -100,8 +100,13 @@ impl Provider {
 
     /// A provider with the chart installed and both example services offered.
     pub async fn start(name: &str) -> anyhow::Result<Self> {
+        Self::start_with(name, json!({})).await
+    }
+
+    /// The same, with these values of the chart besides.
+    pub async fn start_with(name: &str, values: Value) -> anyhow::Result<Self> {
         let provider = Self::bare(name).await?;
-        provider.install().await?;
+        provider.install_with(values).await?;
         for service in ["analyse", "redact"] {
             provider.apply_service(service).await?;
         }
@@ -110,6 +115,10 @@ impl Provider {
 
     /// Installs the chart, with development settings.
     pub async fn install(&self) -> anyhow::Result<()> {
+        self.install_with(json!({})).await
+    }
+
+    async fn install_with(&self, more: Value) -> anyhow::Result<()> {
         let secret = Secret {
             metadata: ObjectMeta {
                 name: Some("nostr-key".to_owned()),
@@ -123,7 +132,7 @@ impl Provider {
         };
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
         secrets.create(&PostParams::default(), &secret).await?;
-        let values = json!({
+        let mut values = json!({
             "provider": {"existingSecret": "nostr-key"},
             "relays": self.servers.relays,
             "images": {
@@ -136,6 +145,9 @@ impl Provider {
             "log": "info,operator=debug",
             "trust": std::fs::read_to_string(self.world.trust())?,
         });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            values[name] = value.clone();
+        }
         let chart = self.world.root.join("charts/confidential-dvm");
         let output = self.world.try_tool(
             "helm",
@@ -155,6 +167,23 @@ impl Provider {
             "failed to install the chart: {}",
             String::from_utf8_lossy(&output.stderr)
         );
+        Ok(())
+    }
+
+    /// `helm uninstall`, whatever comes of it.
+    pub fn uninstall(&self) -> anyhow::Result<Output> {
+        let arguments = ["uninstall", "cdvm", "--namespace", &self.namespace];
+        self.world.try_tool("helm", &arguments, "")
+    }
+
+    /// Deletes its namespace, and waits until that is gone.
+    pub async fn delete_namespace(&self, limit: Duration) -> anyhow::Result<()> {
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        namespaces
+            .delete(&self.namespace, &DeleteParams::default())
+            .await?;
+        let look = || async { Ok(namespaces.get_opt(&self.namespace).await?) };
+        until("the end of the namespace", limit, look, Option::is_none).await?;
         Ok(())
     }
 

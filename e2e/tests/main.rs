@@ -12,5 +12,6 @@ mod guest;
 mod happy;
 mod hostile;
 mod once;
+mod removal;
 mod secrecy;
 mod tampered_pod;
