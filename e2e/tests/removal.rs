@@ -115,10 +115,10 @@ fn an_uninstall_ends_what_runs_and_then_the_namespace_goes() -> anyhow::Result<(
             assert!(said.contains(line), "{line:?} is not in {said}");
         }
         // At this moment, not some time after it.
-        for (customer, machine) in [(&works, true), (&waits, true)] {
+        for customer in [&works, &waits] {
             let words = customer.told_by_provider(&provider).await;
             assert!(is_told(&words, REMOVED), "{words:?}");
-            assert_eq!(is_told(&words, "destroyed"), machine, "{words:?}");
+            assert!(is_told(&words, "destroyed"), "{words:?}");
             let object = provider.jobs().get(&customer.order.object_name()).await?;
             assert!(object.finalizers().is_empty());
             let status = object.status.unwrap();
@@ -144,9 +144,14 @@ fn an_uninstall_that_waits_starts_nothing_and_lets_work_finish() -> anyhow::Resu
         let provider = Provider::start_with("patient", json!({ "removal": removal })).await?;
         let waits = waiting(&provider).await?;
         let mut works = working(&provider, "8").await?;
-        let uninstall = tokio::task::block_in_place(|| provider.uninstall())?;
+        let receives = tokio::spawn(async move {
+            let received = works.receive(SOON).await;
+            (received, works)
+        });
+        let uninstall = provider.uninstall()?;
         assert!(uninstall.status.success(), "{uninstall:?}");
-        assert_eq!(works.receive(SOON).await?, b"x");
+        let (received, works) = receives.await?;
+        assert_eq!(received?, b"x");
         let words = works.told_by_provider(&provider).await;
         assert!(is_told(&words, "Succeeded/"), "{words:?}");
         let words = waits.told_by_provider(&provider).await;
@@ -183,9 +188,8 @@ fn an_uninstall_that_cannot_end_a_machine_leaves_an_installation() -> anyhow::Re
         assert!(is_told(&words, REMOVED), "{words:?}");
         assert!(!is_told(&words, "destroyed"), "{words:?}");
         // The programs are there; offers are made anew.
-        let service = "redact";
         let services = provider.services();
-        let look = || async { Ok(services.get(service).await?.status.unwrap_or_default()) };
+        let look = || async { Ok(services.get("redact").await?.status.unwrap_or_default()) };
         until("an offer", SOON, look, |status| status.offer.is_some()).await?;
         let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
         pods.patch(&pod, &PatchParams::default(), &free).await?;
@@ -261,7 +265,7 @@ fn a_namespace_goes_after_every_right() -> anyhow::Result<()> {
 }
 
 #[test]
-fn a_namespace_goes_after_its_definitions_rights_and_key() -> anyhow::Result<()> {
+fn a_namespace_goes_after_its_key_and_a_right() -> anyhow::Result<()> {
     let key = ["secret", "nostr-key"];
     goes_after("no-key", &[&key, &["rolebinding", "cdvm-bridge"]])
 }
