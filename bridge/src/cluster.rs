@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crds::{
     ConfidentialJob, ConfidentialJobSpec, ConfidentialService, HEARD_ANNOTATION, HEARD_PUBLIC,
-    JOB_FINALIZER, Request,
+    Request,
 };
 use dvm::order::order_from_event;
 use futures_util::StreamExt as _;
@@ -120,8 +120,6 @@ impl Cluster {
             let heard = (HEARD_ANNOTATION.to_owned(), HEARD_PUBLIC.to_owned());
             object.metadata.annotations = Some([heard].into());
         }
-        // The operator would put it on first thing; here it costs no write.
-        object.metadata.finalizers = Some(vec![JOB_FINALIZER.to_owned()]);
         let params = PostParams::default();
         let created = answer("create the job", self.jobs.create(&params, &object)).await;
         match created {

@@ -7,9 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::Request;
 
-/// Put on a job while a pod or a grant of it may exist.
-pub const JOB_FINALIZER: &str = "cdvm.dev/destroy";
-
 /// Annotation that says how the order was heard. Without it the customer is
 /// answered privately.
 pub const HEARD_ANNOTATION: &str = "cdvm.dev/heard";

@@ -15,7 +15,7 @@ mod terms;
 
 pub use confidential_job::{
     AttemptStatus, ConfidentialJob, ConfidentialJobSpec, ConfidentialJobStatus, HEARD_ANNOTATION,
-    HEARD_PUBLIC, JOB_FINALIZER, WaitingStatus,
+    HEARD_PUBLIC, WaitingStatus,
 };
 pub use confidential_service::{
     ConfidentialService, ConfidentialServiceSpec, ConfidentialServiceStatus, Offered,

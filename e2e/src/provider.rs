@@ -170,6 +170,23 @@ impl Provider {
         Ok(())
     }
 
+    /// `helm uninstall`, whatever comes of it.
+    pub fn uninstall(&self) -> anyhow::Result<Output> {
+        let arguments = ["uninstall", "cdvm", "--namespace", &self.namespace];
+        self.world.try_tool("helm", &arguments, "")
+    }
+
+    /// Deletes its namespace, and waits until that is gone.
+    pub async fn delete_namespace(&self, limit: Duration) -> anyhow::Result<()> {
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        namespaces
+            .delete(&self.namespace, &DeleteParams::default())
+            .await?;
+        let look = || async { Ok(namespaces.get_opt(&self.namespace).await?) };
+        until("the end of the namespace", limit, look, Option::is_none).await?;
+        Ok(())
+    }
+
     /// Applies an example with our blob server, and waits until it is offered.
     pub async fn apply_service(&self, name: &str) -> anyhow::Result<ConfidentialService> {
         self.apply(&self.example(name)?).await

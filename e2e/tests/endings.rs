@@ -219,7 +219,7 @@ fn cancelled_over_nostr() -> anyhow::Result<()> {
     })
 }
 
-/// The object goes when its machine is gone, not before.
+/// The machine goes with the object, and its customer hears of both.
 #[test]
 fn deleted_while_it_works() -> anyhow::Result<()> {
     run(async {
@@ -231,8 +231,37 @@ fn deleted_while_it_works() -> anyhow::Result<()> {
         let look = || async { Ok(jobs.get_opt(&name).await?) };
         until("the object's end", SOON, look, Option::is_none).await?;
         let list = ListParams::default().labels(&format!("cdvm.dev/job={name}"));
-        assert!(provider.pods().list(&list).await?.items.is_empty());
+        let pods = provider.pods();
+        let look = || async { Ok(pods.list(&list).await?.items) };
+        until("the machine's end", SOON, look, Vec::is_empty).await?;
         assert_eq!(provider.pods_created(&name)?.len(), 1);
+        for word in ["Cancelled/Deleted", "destroyed"] {
+            let look = || async { Ok(customer.told_by_provider(provider).await) };
+            let told = |words: &Vec<Feedback>| words.iter().any(|said| said.text.starts_with(word));
+            until(word, SOON, look, told).await?;
+        }
+        Ok(())
+    })
+}
+
+/// Who wants to see the machine gone before the object says so.
+#[test]
+fn deleted_in_the_foreground() -> anyhow::Result<()> {
+    run(async {
+        let customer = working("foreground").await?;
+        let provider = commons().await?;
+        let name = customer.order.object_name();
+        let jobs = provider.jobs();
+        jobs.delete(&name, &DeleteParams::foreground()).await?;
+        let look = || async { Ok(jobs.get_opt(&name).await?) };
+        until("the object's end", SOON, look, Option::is_none).await?;
+        let list = ListParams::default().labels(&format!("cdvm.dev/job={name}"));
+        assert!(provider.pods().list(&list).await?.items.is_empty());
+        for word in ["Cancelled/Deleted", "destroyed"] {
+            let look = || async { Ok(customer.told_by_provider(provider).await) };
+            let told = |words: &Vec<Feedback>| words.iter().any(|said| said.text.starts_with(word));
+            until(word, SOON, look, told).await?;
+        }
         Ok(())
     })
 }

@@ -12,6 +12,7 @@ mod guest;
 mod happy;
 mod hostile;
 mod once;
+mod removal;
 mod secrecy;
 mod tampered_pod;
 mod waiting;

@@ -6,8 +6,6 @@ use crate::{Announcement, Ending, Manifest, Phase, Record, Timestamp};
 /// One effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Put our finalizer on the object.
-    HoldFinalizer,
     /// Replace the recorded status; fails when somebody else wrote since.
     Record(Box<Record>),
     /// Let the broker release this attempt's secrets to this guest.
@@ -25,8 +23,6 @@ pub enum Action {
     Announce(Announcement),
     /// Record that relays took it.
     RecordAnnounced(Announcement),
-    /// Take our finalizer off.
-    ReleaseFinalizer,
 }
 
 /// What to do, when to look again, and why.

@@ -218,6 +218,8 @@ pub enum Ending {
     ByCluster,
     /// The `ConfidentialJob` was deleted.
     Deleted,
+    /// The provider is being removed from its cluster.
+    ProviderRemoved,
     /// The order cannot be used.
     BadOrder,
     /// No service makes the offer the order names.
@@ -238,7 +240,7 @@ pub enum Ending {
 
 impl Ending {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Received,
         Self::Unacknowledged,
         Self::WorkloadFailed,
@@ -259,6 +261,7 @@ impl Ending {
         Self::ByCustomer,
         Self::ByCluster,
         Self::Deleted,
+        Self::ProviderRemoved,
         Self::BadOrder,
         Self::NoSuchOffer,
         Self::OfferChanged,
@@ -288,7 +291,9 @@ impl Ending {
             | Self::PodLost
             | Self::Drained
             | Self::Deadline => Phase::Failed,
-            Self::ByCustomer | Self::ByCluster | Self::Deleted => Phase::Cancelled,
+            Self::ByCustomer | Self::ByCluster | Self::Deleted | Self::ProviderRemoved => {
+                Phase::Cancelled
+            }
             Self::BadOrder
             | Self::NoSuchOffer
             | Self::OfferChanged

@@ -41,7 +41,7 @@ pub use evidence::{Check, Timestamp};
 pub use ids::{Challenge, Digest, HexError, JobId, OfferId, PublicKey};
 pub use image::{ImageRef, ImageRefError};
 pub use manifest::{Attempt, AttemptError, Deployment, MAX_MANIFEST, Manifest, ManifestError};
-pub use observed::{Answer, Observed, Pod, PodState, Tried, Verdict};
+pub use observed::{Answer, Observed, Pod, PodState, Removal, Tried, Verdict};
 pub use offer::{Offer, OfferContent};
 pub use order::{Event, MAX_ORDER, Order, OrderError, Subject};
 pub use plan::plan;

@@ -16,6 +16,20 @@ pub struct Observed {
     pub input_accepted: bool,
     /// Whether the broker holds a grant for this job.
     pub granted: bool,
+    /// Whether this provider is being removed from the cluster.
+    pub removal: Removal,
+}
+
+/// Whether a provider is being removed, and what becomes of its jobs then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Removal {
+    /// It stays.
+    #[default]
+    No,
+    /// It goes when the machines that exist are done; no other is started.
+    AfterJobs,
+    /// It goes now: what runs ends.
+    Now,
 }
 
 /// A try to create a pod that gave none. It is remembered by the process that tried,

@@ -7,7 +7,8 @@
 //!   number all of whose creates were answered with a refusal is tried again, by
 //!   the process that heard the answers.
 //! - A terminal phase is for ever.
-//! - The finalizer goes only when pods and grants are gone.
+//! - A job is called destroyed only when pods and grants are gone.
+//! - A provider that is being removed starts nothing.
 //! - A job ends by the `notAfter` it recorded.
 //! - The customer hears of an order from the one object that is the order's.
 //!
@@ -18,8 +19,8 @@
 use crate::{
     Action, Admission, Admitted, AgentExit, Announcement, Answer, Attempt, AttemptRecord, Attested,
     By, Deployment, Digest, Ended, Ending, Job, Manifest, ManifestError, Object, Observed, Plan,
-    Pod, PodState, Reason, Record, Rejected, Timestamp, Tried, Verdict, Wait, Waiting, Wish,
-    init_data,
+    Pod, PodState, Reason, Record, Rejected, Removal, Timestamp, Tried, Verdict, Wait, Waiting,
+    Wish, init_data,
 };
 
 use crate::told::REFUSED_HERE;
@@ -27,10 +28,6 @@ use crate::told::REFUSED_HERE;
 /// Time the agent may take beyond waiting and working: making evidence, and
 /// waiting for the customer's receipt.
 const OVERHEAD_SECS: u64 = 180;
-
-/// How long the end of a job waits for relays before its object may go: a relay
-/// that is away must not keep anybody from deleting.
-const ANNOUNCE_GRACE_SECS: u64 = 60;
 
 /// How often a pod that does not run yet is looked at: what it waits for may show
 /// in an event alone, and events wake nobody.
@@ -82,8 +79,11 @@ fn ends(job: &Job, seen: &Observed, now: Timestamp) -> Option<(Ending, String)> 
         Wish::Run => {}
     }
     let Some(attempt) = &job.record.attempt else {
-        return rejects(job, now);
+        return rejects(job, now).or_else(|| removed(None, seen));
     };
+    if let Some(ended) = removed(Some(attempt), seen) {
+        return Some(ended);
+    }
     if let Some(pod) = current_pod(attempt, seen) {
         match &pod.state {
             PodState::Exited(code) => {
@@ -130,6 +130,32 @@ fn cancelled(by: By) -> (Ending, String) {
         ),
     };
     (ending, text.to_owned())
+}
+
+/// Whether a job ends because its provider is being removed. What its agent said of its
+/// own accord stands.
+fn removed(attempt: Option<&AttemptRecord>, seen: &Observed) -> Option<(Ending, String)> {
+    let pod = attempt.and_then(|attempt| current_pod(attempt, seen));
+    let ends = match seen.removal {
+        Removal::No => false,
+        Removal::AfterJobs => match pod.map(|pod| &pod.state) {
+            None => attempt.is_none_or(|attempt| attempt.pod.is_none()),
+            Some(state) => matches!(state, PodState::Waiting(_)),
+        },
+        Removal::Now => match pod.map(|pod| &pod.state) {
+            Some(PodState::Exited(code)) => AgentExit::from_code(*code) == AgentExit::Stopped,
+            Some(PodState::Refused(_)) => false,
+            None
+            | Some(
+                PodState::Waiting(_)
+                | PodState::Running
+                | PodState::Killed(_)
+                | PodState::Terminating,
+            ) => true,
+        },
+    };
+    let text = "the provider is being removed from its cluster";
+    ends.then(|| (Ending::ProviderRemoved, text.to_owned()))
 }
 
 /// Before the first attempt: whether there will be one.
@@ -185,7 +211,7 @@ fn end(
     plan.wake = Some(now.plus(RETRY_SECS));
 }
 
-/// A job that has ended: stop the machine, see it gone, say so, let go.
+/// A job that has ended: stop the machine, see it gone, say so.
 fn finish(plan: &mut Plan, job: &Job, seen: &Observed, now: Timestamp) {
     let record = &job.record;
     delete_current(plan, record, seen);
@@ -200,17 +226,8 @@ fn finish(plan: &mut Plan, job: &Job, seen: &Observed, now: Timestamp) {
         plan.why.push(Reason::new("Destroyed", text));
         plan.actions.push(Action::Record(Box::new(record.clone())));
     }
-    let waited = record.ended.as_ref().map_or(0, |ended| now.since(ended.at));
-    let release = gone && job.finalizer;
-    // Relays hear of it first, unless they are away: then the object goes first.
-    if release && waited >= ANNOUNCE_GRACE_SECS {
-        plan.actions.push(Action::ReleaseFinalizer);
-    }
     announce(plan, job, &record, Announcement::Ended);
     announce(plan, job, &record, Announcement::Destroyed);
-    if release && waited < ANNOUNCE_GRACE_SECS {
-        plan.actions.push(Action::ReleaseFinalizer);
-    }
 }
 
 /// A job that goes on: the first attempt, the next one, or what was seen of it.
@@ -419,9 +436,6 @@ fn attempt_pod(
         }),
         ..job.record.clone()
     };
-    if !job.finalizer {
-        plan.actions.push(Action::HoldFinalizer);
-    }
     plan.actions.push(Action::Record(Box::new(record.clone())));
     if !admitted.terms.secrets.is_empty() {
         plan.actions.push(Action::Grant(Box::new(manifest.clone())));
@@ -581,6 +595,7 @@ const fn word(ending: Ending) -> &'static str {
         Ending::ByCustomer => "ByCustomer",
         Ending::ByCluster => "ByCluster",
         Ending::Deleted => "Deleted",
+        Ending::ProviderRemoved => "ProviderRemoved",
         Ending::BadOrder => "BadOrder",
         Ending::NoSuchOffer => "NoSuchOffer",
         Ending::OfferChanged => "OfferChanged",

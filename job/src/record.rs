@@ -15,8 +15,6 @@ pub struct Job {
     pub admission: Admission,
     /// What the customer, or who may delete, wants.
     pub wish: Wish,
-    /// Whether our finalizer holds the object.
-    pub finalizer: bool,
     /// What was recorded.
     pub record: Record,
 }

@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 
 use job::{
     Action, Admission, Admitted, Announcement, Answer, Attempt, By, Ending, Event, ImageRef, Job,
-    JobId, Object, Observed, Order, Pod, PodState, PublicKey, Record, Rejected, Terms, Timestamp,
-    Tried, Verdict, Wait, WaitingFor, Weight, Wish, plan,
+    JobId, Object, Observed, Order, Pod, PodState, PublicKey, Record, Rejected, Removal, Terms,
+    Timestamp, Tried, Verdict, Wait, WaitingFor, Weight, Wish, plan,
 };
 
 const START: u64 = 1_790_000_000;
@@ -98,7 +98,6 @@ impl World {
                 object: Object::Own,
                 admission: Admission::Admitted(Box::new(admitted)),
                 wish: Wish::Run,
-                finalizer: false,
                 record: Record::default(),
             },
             seen: Observed::default(),
@@ -185,10 +184,6 @@ impl World {
 
     fn carry_out(&mut self, action: &Action) {
         let did = match action {
-            Action::HoldFinalizer => {
-                self.job.finalizer = true;
-                "hold the finalizer".to_owned()
-            }
             Action::Record(record) => {
                 let before = self.job.record.phase();
                 assert!(
@@ -242,11 +237,6 @@ impl World {
                 self.job.record.announced.push(*announcement);
                 format!("record that {announcement:?} was told")
             }
-            Action::ReleaseFinalizer => {
-                assert!(self.seen.pods.is_empty(), "nothing is left");
-                self.job.finalizer = false;
-                "release the finalizer".to_owned()
-            }
         };
         writeln!(self.text, "         {did}").unwrap();
     }
@@ -297,7 +287,7 @@ fn a_job_runs_and_is_destroyed() {
 #[test]
 fn a_crash_between_record_and_create_loses_the_attempt() {
     let mut world = World::new();
-    world.round_with(Crash::After(2));
+    world.round_with(Crash::After(1));
     world.later(1);
     world.note("the operator is back");
     world.round();
@@ -309,7 +299,7 @@ fn a_crash_between_record_and_create_loses_the_attempt() {
 #[test]
 fn a_crash_after_create_finds_the_pod_again() {
     let mut world = World::new();
-    world.round_with(Crash::After(3));
+    world.round_with(Crash::After(2));
     world.later(1);
     world.note("the operator is back");
     world.round();
@@ -321,7 +311,7 @@ fn a_crash_after_create_finds_the_pod_again() {
 #[test]
 fn a_pod_that_was_slow_to_appear_is_deleted_as_a_stray() {
     let mut world = World::new();
-    world.round_with(Crash::After(2));
+    world.round_with(Crash::After(1));
     world.round();
     world.note("the create of attempt 1 arrives after all");
     world.seen.pods.push(Pod {
@@ -411,7 +401,7 @@ fn a_quota_that_stays_full_ends_the_job_by_its_start_with_the_reason() {
         (ended.ending, ended.message.as_str()),
         (Ending::NeverStarted, QUOTA)
     );
-    assert!(world.pods_ever.is_empty() && !world.job.finalizer);
+    assert!(world.pods_ever.is_empty());
     insta::assert_snapshot!(world.text);
 }
 
@@ -535,21 +525,73 @@ fn a_deleted_job_leaves_nothing_behind() {
     world.later(1);
     world.job.wish = Wish::Delete;
     world.settle();
-    assert!(!world.job.finalizer);
+    assert_eq!(world.ending(), Some(Ending::Deleted));
+    assert!(world.seen.pods.is_empty());
     insta::assert_snapshot!(world.text);
 }
 
+/// What ends when its provider is removed at once, and what it had said before.
 #[test]
-fn a_deleted_job_does_not_wait_for_relays_for_ever() {
+fn a_provider_that_is_removed_ends_its_jobs_and_starts_none() {
+    let mut running = World::running();
+    running.later(1);
+    running.note("the provider is being removed");
+    running.seen.removal = Removal::Now;
+    running.settle();
+    assert_eq!(running.ending(), Some(Ending::ProviderRemoved));
+    assert!(running.seen.pods.is_empty());
+    insta::assert_snapshot!(running.text);
+
+    let mut new = World::new();
+    new.seen.removal = Removal::Now;
+    new.settle();
+    assert_eq!(new.ending(), Some(Ending::ProviderRemoved));
+    assert!(new.pods_ever.is_empty());
+
+    // Its namespace goes: others stop the pod, or it is gone before it is looked at.
+    let ends = [
+        (PodState::Terminating, Ending::ProviderRemoved),
+        (PodState::Exited(18), Ending::ProviderRemoved),
+        (PodState::Killed("137".to_owned()), Ending::ProviderRemoved),
+        (PodState::Exited(0), Ending::Received),
+        (PodState::Exited(10), Ending::WorkloadFailed),
+    ];
+    for (state, ending) in ends {
+        let mut world = World::running();
+        world.seen.removal = Removal::Now;
+        world.pod(state);
+        world.settle();
+        assert_eq!(world.ending(), Some(ending));
+    }
     let mut world = World::running();
-    world.job.wish = Wish::Delete;
-    world.note("relays are away: telling fails each time");
-    world.round_with(Crash::After(2));
-    world.later(61);
-    // Record that it is gone, release, and only then try to tell.
-    world.round_with(Crash::After(2));
-    assert!(!world.job.finalizer);
-    insta::assert_snapshot!(world.text);
+    world.seen.removal = Removal::Now;
+    world.seen.pods.clear();
+    world.settle();
+    assert_eq!(world.ending(), Some(Ending::ProviderRemoved));
+}
+
+#[test]
+fn a_provider_that_waits_for_its_jobs_starts_no_other() {
+    let mut world = World::running();
+    world.seen.removal = Removal::AfterJobs;
+    world.settle();
+    assert_eq!(world.ending(), None);
+    world.pod(PodState::Exited(0));
+    world.settle();
+    assert_eq!(world.ending(), Some(Ending::Received));
+
+    // One without a machine is not waited for, whatever it waits for itself.
+    let mut waiting = World::new();
+    waiting.refuses = Some((Answer::Refused, wait(WaitingFor::Room, "exceeded quota")));
+    waiting.round();
+    let mut pending = World::new();
+    pending.round();
+    for (mut world, pods) in [(World::new(), 0), (waiting, 0), (pending, 1)] {
+        world.seen.removal = Removal::AfterJobs;
+        world.settle();
+        assert_eq!(world.ending(), Some(Ending::ProviderRemoved));
+        assert_eq!(world.pods_ever.len(), pods);
+    }
 }
 
 #[test]
@@ -561,7 +603,7 @@ fn a_rejected_order_starts_nothing() {
     });
     world.settle();
     assert_eq!(world.ending(), Some(Ending::NoSuchOffer));
-    assert!(world.pods_ever.is_empty() && !world.job.finalizer);
+    assert!(world.pods_ever.is_empty());
     insta::assert_snapshot!(world.text);
 }
 
@@ -582,7 +624,7 @@ fn an_object_that_is_not_the_orders_tells_nobody() {
             world.pod_if_any(PodState::Exited(0));
             world.settle();
             assert!(world.ending().is_some());
-            assert!(!world.job.finalizer && world.seen.pods.is_empty());
+            assert!(world.seen.pods.is_empty());
             assert_eq!(world.job.record.announced, told);
             assert!(!world.text.contains("tell"), "{}", world.text);
         }

@@ -1,21 +1,28 @@
 //! What every round of reconciling shares.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crds::ConfidentialService;
-use job::{JobId, Tried, Trust};
-use kube::Client;
+use futures_util::{Stream, stream};
+use job::{JobId, Removal, Tried, Trust};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::runtime::controller::Action;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::Store;
+use kube::{Api, Client};
+use tokio::sync::watch;
 
 use crate::fetches::Fetches;
 use crate::inbox::Inbox;
 use crate::settings::Settings;
 use crate::validate::House;
 use relay::Book;
+
+/// Longest wait for what is asked in passing.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// Longest wait before a failed round is tried again.
 const MAX_BACKOFF_SECS: u64 = 60;
@@ -40,6 +47,8 @@ pub(crate) struct Context {
     pub(crate) settings: Settings,
     failures: Mutex<HashMap<String, u32>>,
     tried: Mutex<HashMap<String, Tried>>,
+    removal: watch::Sender<Removal>,
+    farewells: AtomicUsize,
 }
 
 impl Context {
@@ -67,6 +76,8 @@ impl Context {
             settings,
             failures: Mutex::default(),
             tried: Mutex::default(),
+            removal: watch::Sender::new(Removal::No),
+            farewells: AtomicUsize::new(0),
         }
     }
 
@@ -84,6 +95,53 @@ impl Context {
                 .collect(),
             plain: self.settings.plain(),
         }
+    }
+
+    /// Whether this provider was told that it is being removed.
+    pub(crate) fn removal(&self) -> Removal {
+        *self.removal.borrow()
+    }
+
+    /// Tells it.
+    pub(crate) fn remove(&self, removal: Removal) {
+        self.removal.send_replace(removal);
+    }
+
+    /// One item each time it is told: every job has to be looked at then.
+    pub(crate) fn removals(&self) -> impl Stream<Item = ()> + Send + use<> {
+        stream::unfold(self.removal.subscribe(), |mut told| async {
+            told.changed().await.ok()?;
+            Some(((), told))
+        })
+    }
+
+    /// Whether the namespace is being deleted. Without an answer it is not.
+    pub(crate) async fn namespace_ends(&self) -> bool {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        let asked = api.get(&self.settings.namespace);
+        match tokio::time::timeout(ANSWER, asked).await {
+            Ok(Ok(namespace)) => namespace.metadata.deletion_timestamp.is_some(),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "failed to see whether the namespace is being deleted");
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Counts a farewell, which this process does not leave in the middle.
+    pub(crate) fn farewell_begins(&self) {
+        self.farewells.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One less.
+    pub(crate) fn farewell_ends(&self) {
+        self.farewells.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many there are.
+    pub(crate) fn farewells(&self) -> usize {
+        self.farewells.load(Ordering::Relaxed)
     }
 
     /// Notes a failed round: when the next is tried.

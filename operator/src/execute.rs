@@ -40,26 +40,34 @@ pub(crate) enum Done {
     WithoutPod,
 }
 
-/// Carries out `plan` for `object`.
+/// Where the object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// There.
+    InCluster,
+    /// Deleted, and said goodbye to: what is recorded of it is kept in memory.
+    Gone,
+}
+
+/// Carries out `plan` for `object`; the object after that.
 ///
 /// # Errors
 /// The first action that failed.
 pub(crate) async fn execute(
     context: &Context,
-    object: ConfidentialJob,
+    (object, place): (ConfidentialJob, Place),
     order: Option<&Order>,
     who: &Who,
     plan: &Plan,
     now: Timestamp,
-) -> Result<Done, ExecuteError> {
+) -> Result<(ConfidentialJob, Done), ExecuteError> {
     let mut done = Done::All;
     // Each write gives the object's next version, which the next write needs.
     let mut object = object;
     for action in &plan.actions {
         object = match action {
-            Action::HoldFinalizer => cluster::hold_finalizer(context, object).await?,
             Action::Record(record) => {
-                cluster::record(context, object, record, who, &plan.why, now).await?
+                cluster::record(context, (object, place), record, who, &plan.why, now).await?
             }
             Action::Grant(manifest) => {
                 broker::grant(manifest).map_err(ExecuteError::Broker)?;
@@ -85,13 +93,12 @@ pub(crate) async fn execute(
                 object
             }
             Action::RecordAnnounced(announcement) => {
-                cluster::record_announced(context, object, *announcement, who, now).await?
+                cluster::record_announced(context, (object, place), *announcement, who, now).await?
             }
-            Action::ReleaseFinalizer => cluster::release_finalizer(context, object).await?,
         };
     }
     say_why(context, &object, plan).await;
-    Ok(done)
+    Ok((object, done))
 }
 
 /// The story in `kubectl describe` and in the log. An event that is lost is not

@@ -10,9 +10,13 @@ pub mod settings;
 
 mod clock;
 mod context;
+mod drain;
 mod execute;
+mod farewell;
 mod fetches;
 mod inbox;
+mod leave;
+mod left;
 mod observe;
 mod pod_state;
 mod reconcile;
@@ -21,4 +25,5 @@ mod services;
 mod status;
 mod validate;
 
+pub use drain::drain;
 pub use reconcile::run;

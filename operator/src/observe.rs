@@ -6,13 +6,14 @@ use collateral::supply::Judgement;
 use crds::ConfidentialJob;
 use job::{
     Attempt, AttemptRecord, Attestation, Attested, Job, Manifest, Observed, Offer, OfferContent,
-    Order, Pod, PodState, Subject, Timestamp, Trust, Verdict, accept, init_data,
+    Order, Pod, PodState, Removal, Subject, Timestamp, Trust, Verdict, accept, init_data,
 };
 use k8s_openapi::api::core::v1::{Event as KubeEvent, Pod as KubePod};
 use kube::api::ListParams;
 use kube::{Api, ResourceExt as _};
 
 use crate::context::Context;
+use crate::execute::cluster::is_of;
 use crate::fetches::Brought;
 use crate::pod::{ATTEMPT_LABEL, JOB_LABEL};
 use crate::pod_state::{bounded, needs_event, pod_state, waits};
@@ -37,8 +38,10 @@ pub(crate) async fn observe(
         }
         (None, _) => (Verdict::NotSeen, false),
     };
+    let pods = pods(context, object).await?;
     Ok(Observed {
-        pods: pods(context, object).await?,
+        removal: removal(context, job, &pods).await,
+        pods,
         tried: context.tried(&object.name_any()),
         verdict,
         input_accepted,
@@ -47,12 +50,31 @@ pub(crate) async fn observe(
     })
 }
 
-/// Every pod of the job. A list without resource version is a quorum read.
+/// Whether this provider is being removed: it was told so, or its namespace is being
+/// deleted, which shows first in pods that somebody stops.
+async fn removal(context: &Context, job: &Job, pods: &[Pod]) -> Removal {
+    let stopped = |pod: &Pod| pod.state == PodState::Terminating;
+    match context.removal() {
+        Removal::No if job.record.ended.is_none() && pods.iter().any(stopped) => {
+            if context.namespace_ends().await {
+                Removal::Now
+            } else {
+                Removal::No
+            }
+        }
+        told => told,
+    }
+}
+
+/// Every pod of the job; those of an earlier object of its name are not. A list without resource version is a quorum read.
 async fn pods(context: &Context, object: &ConfidentialJob) -> Result<Vec<Pod>, kube::Error> {
     let api: Api<KubePod> = Api::namespaced(context.client.clone(), &context.settings.namespace);
     let selector = format!("{JOB_LABEL}={}", object.name_any());
     let mut pods = Vec::new();
     for pod in api.list(&ListParams::default().labels(&selector)).await? {
+        if !is_of(&pod, object) {
+            continue;
+        }
         let (Some(uid), Some(attempt)) = (pod.uid(), attempt(&pod)) else {
             continue;
         };

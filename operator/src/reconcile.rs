@@ -10,20 +10,21 @@ use futures_util::StreamExt as _;
 use job::{Admission, Job, Order, Trust, plan};
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::controller::{Action, Controller};
-use kube::runtime::reflector::ObjectRef;
-use kube::runtime::watcher;
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, ResourceExt as _};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::clock::now;
 use crate::context::Context;
-use crate::execute::{Done, ExecuteError, execute};
+use crate::execute::{Done, ExecuteError, Place, execute};
+use crate::farewell::{self, Sights};
 use crate::inbox::Inbox;
 use crate::observe::observe;
 use crate::pod::MANAGED_LABEL;
 use crate::settings::Settings;
 use crate::status::{self, StatusError, Who};
-use crate::{services, validate};
+use crate::{leave, services, validate};
 use relay::{Book, TellError};
 
 /// Why a round failed. All of these are about the world, and are tried again.
@@ -59,7 +60,8 @@ async fn reconcile(object: Arc<ConfidentialJob>, context: Arc<Context>) -> Resul
         .map_or_else(Who::default, |order| Who::new(order, service(&job)));
     let object = Arc::unwrap_or_clone(object);
     let name = object.name_any();
-    let done = execute(&context, object, order.as_ref(), &who, &plan, now).await?;
+    let placed = (object, Place::InCluster);
+    let (_, done) = execute(&context, placed, order.as_ref(), &who, &plan, now).await?;
     context.succeeded(&name);
     if job.record.ended.is_some() {
         context.note_tried(&name, None);
@@ -99,13 +101,39 @@ fn service(job: &Job) -> Option<String> {
 /// # Errors
 /// When something needed from the start is missing.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    let client = client().await?;
+    let watched = Api::<ConfidentialService>::namespaced(client.clone(), &settings.namespace);
+    let controller = Controller::new(watched, watcher::Config::default());
+    let (context, heard) = context(settings, client, controller.store()).await?;
+    let (stop, stopped) = watch::channel(false);
+    let services = services::run(controller, context.clone(), stopped.clone());
+    let (jobs, writer) = reflector::store();
+    let running = run_jobs(jobs.clone(), writer, heard, context.clone(), stopped);
+    let going = async {
+        leave::until_it_may_go(context, jobs).await;
+        stop.send_replace(true);
+    };
+    tokio::join!(services, running, going);
+    Ok(())
+}
+
+/// The API server.
+pub(crate) async fn client() -> anyhow::Result<Client> {
+    Client::try_default()
+        .await
+        .context("failed to find the Kubernetes API server")
+}
+
+/// What every round shares, and the jobs there is news about.
+pub(crate) async fn context(
+    settings: Settings,
+    client: Client,
+    services: Store<ConfidentialService>,
+) -> anyhow::Result<(Arc<Context>, mpsc::Receiver<job::JobId>)> {
     let key = std::fs::read_to_string(&settings.key_file)
         .with_context(|| format!("failed to read {}", settings.key_file.display()))?;
     let keys: Keys = key.parse().context("failed to read the provider's key")?;
     let trust = trust(&settings)?;
-    let client = Client::try_default()
-        .await
-        .context("failed to find the Kubernetes API server")?;
     let relays = Book::connect(keys.clone(), &settings.relays, settings.plain())
         .await
         .context("failed to use the provider's relays")?;
@@ -113,53 +141,56 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let fetches = settings.fetches(news.clone())?;
     let inbox = Inbox::new(keys.clone(), news);
     tokio::spawn(inbox.clone().listen(relays.own().clone()));
-
-    let namespace = settings.namespace.clone();
-    let watched = Api::<ConfidentialService>::namespaced(client.clone(), &namespace);
-    let controller = Controller::new(watched, watcher::Config::default());
-    let store = controller.store();
-    let context = Context::new(
-        client.clone(),
-        relays,
-        inbox,
-        (trust, fetches),
-        store.clone(),
-        settings,
-    );
-    let context = Arc::new(context);
-    let services = services::run(controller, context.clone());
-    // A job judged before the services are known would be rejected for ever.
-    let jobs = async {
-        if store.wait_until_ready().await.is_ok() {
-            run_jobs(&client, &namespace, heard, context).await;
-        }
-    };
-    tracing::info!(provider = %keys.public_key(), namespace, "started");
-    tokio::join!(services, jobs);
-    Ok(())
+    let provider = keys.public_key();
+    tracing::info!(%provider, namespace = settings.namespace, "started");
+    let rules = (trust, fetches);
+    let context = Context::new(client, relays, inbox, rules, services, settings);
+    Ok((Arc::new(context), heard))
 }
 
-async fn run_jobs(
-    client: &Client,
-    namespace: &str,
+/// Runs the controller of jobs, and says goodbye to those that are deleted, until told to
+/// stop.
+pub(crate) async fn run_jobs(
+    seen: Store<ConfidentialJob>,
+    writer: reflector::store::Writer<ConfidentialJob>,
     heard: mpsc::Receiver<job::JobId>,
     context: Arc<Context>,
+    mut stopped: watch::Receiver<bool>,
 ) {
+    // A job judged before the services are known would be rejected for ever.
+    if context.services.wait_until_ready().await.is_err() {
+        return;
+    }
     let (label, value) = MANAGED_LABEL;
     let ours = watcher::Config::default().labels(&format!("{label}={value}"));
-    let place = namespace.to_owned();
+    let client = &context.client;
+    let namespace = context.settings.namespace.clone();
+    let pods = Api::<Pod>::namespaced(client.clone(), &namespace);
+    let jobs = Api::<ConfidentialJob>::namespaced(client.clone(), &namespace);
     let news = futures_util::stream::unfold(heard, |mut heard| async {
         heard.recv().await.map(|job| (job, heard))
     });
     let news = news.map(move |job| {
         let name = job.to_string().chars().take(40).collect::<String>();
-        ObjectRef::new(&format!("j-{name}")).within(&place)
+        ObjectRef::new(&format!("j-{name}")).within(&namespace)
     });
-    let jobs = Api::<ConfidentialJob>::namespaced(client.clone(), namespace);
-    Controller::new(jobs, watcher::Config::default())
-        .owns(Api::<Pod>::namespaced(client.clone(), namespace), ours)
+    let mut sights = Sights::default();
+    let watching = context.clone();
+    let watched = watcher(jobs, watcher::Config::default()).reflect(writer);
+    let watched = watched.inspect(move |event| {
+        let gone = event.as_ref().map(|event| sights.note(event));
+        for object in gone.unwrap_or_default() {
+            farewell::start(&watching, object);
+        }
+    });
+    Controller::for_stream(watched.touched_objects(), seen)
+        .owns(pods, ours)
         .reconcile_on(news)
-        .shutdown_on_signal()
+        .reconcile_all_on(context.removals())
+        .graceful_shutdown_on(async move {
+            // Dropped, it is over as well.
+            drop(stopped.wait_for(|stopped| *stopped).await);
+        })
         .run(
             reconcile,
             |job, error, context| context.retry(&job.name_any(), error),

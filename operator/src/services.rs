@@ -14,6 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::PostParams;
 use kube::runtime::controller::{Action, Controller};
 use kube::{Api, ResourceExt as _};
+use tokio::sync::watch;
 
 use crate::clock::now;
 use crate::context::Context;
@@ -40,11 +41,17 @@ pub(crate) enum Error {
 }
 
 /// Runs the controller of services until told to stop.
-pub(crate) async fn run(controller: Controller<ConfidentialService>, context: Arc<Context>) {
+pub(crate) async fn run(
+    controller: Controller<ConfidentialService>,
+    context: Arc<Context>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let watching = context.clone();
     let courtesy = tokio::spawn(async move { withdraw_gone(&watching).await });
     controller
-        .shutdown_on_signal()
+        .graceful_shutdown_on(async move {
+            drop(stopped.wait_for(|stopped| *stopped).await);
+        })
         .run(
             reconcile,
             |service, error, context| context.retry(&service.name_any(), error),
@@ -182,6 +189,41 @@ async fn withdraw_gone(context: &Context) {
         }
         offered = now_offered;
     }
+}
+
+/// Tells relays that every offer ends, because the provider goes; the services they did
+/// not hear it of.
+pub(crate) async fn say_goodbye(context: &Context) -> Vec<String> {
+    let mut unheard = Vec::new();
+    for service in context.services.state() {
+        let offered = service.status.as_ref().is_some_and(|s| s.offer.is_some());
+        let name = service.name_any();
+        if offered && let Err(error) = context.relays.own().publish(&goodbye(context, &name)).await
+        {
+            tracing::warn!(name, %error, "relays did not hear that the offer ends");
+            unheard.push(name);
+        }
+    }
+    unheard
+}
+
+/// Notes that an offer has ended, so that a provider who comes back makes a new one:
+/// relays never show again what was taken back.
+pub(crate) async fn forget_offer(
+    context: &Context,
+    object: ConfidentialService,
+) -> Result<(), Error> {
+    let mut status = object.status.clone().unwrap_or_default();
+    let Some(offer) = status.offer.take() else {
+        return Ok(());
+    };
+    status.previous_offers.insert(0, offer.id);
+    status.previous_offers.truncate(MAX_PREVIOUS);
+    let generation = object.metadata.generation;
+    let withdrawn = condition("Offered", false, "Withdrawn", "", generation);
+    write(context, object, status, vec![withdrawn])
+        .await
+        .map(drop)
 }
 
 fn goodbye(context: &Context, service: &str) -> Event {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use clap::Parser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use collateral::server::{Address, Servers};
 use job::{ImageRef, JobId, Simulated};
 use relay::Plain;
@@ -51,6 +51,41 @@ pub struct Settings {
     /// What is logged, as tracing-subscriber's filter.
     #[arg(long, env = "CDVM_LOG", default_value = "info")]
     pub log: String,
+    /// What to do instead of running.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What the operator does once, besides running.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Takes this provider out of its namespace: stops its programs, ends its jobs, tells
+    /// the customers, withdraws the offers. `helm uninstall` runs it first.
+    Drain(Drain),
+}
+
+/// How a provider is taken out.
+#[derive(Clone, Debug, Args)]
+pub struct Drain {
+    /// What becomes of jobs that have a machine; all others end.
+    #[arg(long, value_enum, default_value_t = Running::End)]
+    pub jobs: Running,
+    /// Longest time, in seconds. Then it says what is left, starts the programs again, and
+    /// fails.
+    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
+    pub limit: u64,
+    /// Deployment to stop first (repeat for more).
+    #[arg(long = "deployment", value_name = "NAME")]
+    pub deployments: Vec<String>,
+}
+
+/// What becomes of jobs that have a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Running {
+    /// They end, and their customers are told.
+    End,
+    /// They are waited for.
+    Wait,
 }
 
 impl Settings {

@@ -1,7 +1,7 @@
 //! Validating what a user applied: an object becomes a [`job::Job`]. A bad one is
 //! an ending with a reason, not an error.
 
-use crds::{ConfidentialJob, JOB_FINALIZER};
+use crds::ConfidentialJob;
 use dvm::Keys;
 use dvm::cancel::Word;
 use job::{
@@ -42,7 +42,6 @@ pub(crate) fn job(object: &ConfidentialJob, record: Record, house: &House, now: 
             (false, true) => Wish::Cancel(by(object, &house.keys)),
             (false, false) => Wish::Run,
         },
-        finalizer: object.finalizers().iter().any(|name| name == JOB_FINALIZER),
         record,
     }
 }
@@ -58,7 +57,7 @@ fn by(object: &ConfidentialJob, provider: &Keys) -> By {
 
 /// Whether an object speaks for its order: it has the order's name, and the order is
 /// for this provider. All others end in the cluster alone.
-fn whose(object: &ConfidentialJob, provider: PublicKey) -> Object {
+pub(crate) fn whose(object: &ConfidentialJob, provider: PublicKey) -> Object {
     match order(object) {
         Ok(order) if object.name_any() == order.object_name() && order.provider() == provider => {
             Object::Own

@@ -40,6 +40,54 @@ capabilities: { drop: [ALL] }
 - --log={{ .Values.log }}
 {{- end }}
 
+{{/* Arguments of the operator, and of what takes its place while the chart is uninstalled. */}}
+{{- define "cdvm.operatorArgs" -}}
+- --agent-image={{ .Values.images.agent }}
+- --runtime-class={{ .Values.runtimeClass }}
+{{- end }}
+
+{{/* Rights of the operator, each with the action that needs it. */}}
+{{- define "cdvm.operatorRules" -}}
+# Watch the jobs.
+- apiGroups: [cdvm.dev]
+  resources: [confidentialjobs]
+  verbs: [list, watch]
+# Record, RecordAnnounced.
+- apiGroups: [cdvm.dev]
+  resources: [confidentialjobs/status]
+  verbs: [update]
+# CreatePod: whoever deletes the job in the foreground waits for its pod. Needed where
+# the admission plugin OwnerReferencesPermissionEnforcement is on.
+- apiGroups: [cdvm.dev]
+  resources: [confidentialjobs/finalizers]
+  verbs: [update]
+# Watch the services.
+- apiGroups: [cdvm.dev]
+  resources: [confidentialservices]
+  verbs: [list, watch]
+# Record a service's offer.
+- apiGroups: [cdvm.dev]
+  resources: [confidentialservices/status]
+  verbs: [update]
+# Observe (list), be woken (watch), CreatePod, DeletePod.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch, create, delete]
+# Observe: a refused sandbox shows in an event and nowhere else.
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list]
+# Say why: `kubectl describe` shows the whole life.
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+# Observe: whether this namespace is being deleted.
+- apiGroups: [""]
+  resources: [namespaces]
+  resourceNames: [{{ .Release.Namespace }}]
+  verbs: [get]
+{{- end }}
+
 {{/* Where their pods run. */}}
 {{- define "cdvm.scheduling" -}}
 {{- with .Values.nodeSelector }}
@@ -51,4 +99,11 @@ tolerations: {{- toYaml . | nindent 2 }}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end }}
+
+{{/* What runs before the chart is uninstalled, in this order. */}}
+{{- define "cdvm.drainHook" -}}
+helm.sh/hook: pre-delete
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end }}

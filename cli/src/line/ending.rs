@@ -91,6 +91,7 @@ const fn advice(ending: Ending) -> &'static str {
         Ending::ByCluster | Ending::Deleted => {
             "the provider ended it, not you: ask them why, or order again"
         }
+        Ending::ProviderRemoved => "order again from another provider: cdvm offers",
         Ending::BadOrder | Ending::NameMismatch => {
             "order again with this program; if it happens again, tell the provider"
         }

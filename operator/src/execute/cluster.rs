@@ -1,64 +1,25 @@
 //! The port to Kubernetes: everything the operator writes there about a job.
 
-use crds::{ConfidentialJob, JOB_FINALIZER};
-use job::{Announcement, Answer, Manifest, Reason, Record, Timestamp, Tried};
+use crds::ConfidentialJob;
+use job::{Announcement, Answer, Manifest, Reason, Record, Timestamp, Tried, Wait, WaitingFor};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, PostParams, Preconditions};
 use kube::{Api, Resource as _, ResourceExt as _};
-use serde_json::json;
 
 use crate::context::Context;
-use crate::execute::{Done, ExecuteError};
+use crate::execute::{Done, ExecuteError, Place};
 use crate::pod::{self, JOB_LABEL};
 use crate::refusal::{answer, wait};
 use crate::status::{self, Who};
 
 type Written = Result<ConfidentialJob, ExecuteError>;
 
-/// Puts our finalizer on; fails when somebody else wrote since.
-pub(crate) async fn hold_finalizer(context: &Context, object: ConfidentialJob) -> Written {
-    let mut finalizers = object.finalizers().to_vec();
-    if !finalizers.iter().any(|name| name == JOB_FINALIZER) {
-        finalizers.push(JOB_FINALIZER.to_owned());
-    }
-    set_finalizers(context, object, finalizers, "hold the finalizer").await
-}
-
-/// Takes our finalizer off; that the object is gone is as good.
-pub(crate) async fn release_finalizer(context: &Context, object: ConfidentialJob) -> Written {
-    let mut finalizers = object.finalizers().to_vec();
-    finalizers.retain(|name| name != JOB_FINALIZER);
-    match set_finalizers(context, object.clone(), finalizers, "release the finalizer").await {
-        Err(ExecuteError::Cluster(_, error)) if is_gone(&error) => Ok(object),
-        written => written,
-    }
-}
-
-async fn set_finalizers(
-    context: &Context,
-    object: ConfidentialJob,
-    finalizers: Vec<String>,
-    what: &'static str,
-) -> Written {
-    let patch = json!({"metadata": {
-        "finalizers": finalizers,
-        "resourceVersion": object.resource_version(),
-    }});
-    jobs(context)
-        .patch(
-            &object.name_any(),
-            &PatchParams::default(),
-            &Patch::Merge(patch),
-        )
-        .await
-        .map_err(|error| ExecuteError::Cluster(what, error))
-}
-
-/// Writes the record; fails when somebody else wrote since.
+/// Writes the record; fails when somebody else wrote since. Of an object that is gone it
+/// is kept in memory, for the rest of its farewell.
 pub(crate) async fn record(
     context: &Context,
-    mut object: ConfidentialJob,
+    (mut object, place): (ConfidentialJob, Place),
     record: &Record,
     who: &Who,
     why: &[Reason],
@@ -71,6 +32,10 @@ pub(crate) async fn record(
         why,
         now,
     ));
+    match place {
+        Place::InCluster => {}
+        Place::Gone => return Ok(object),
+    }
     jobs(context)
         .replace_status(&object.name_any(), &PostParams::default(), &object)
         .await
@@ -80,7 +45,7 @@ pub(crate) async fn record(
 /// Records that relays took an announcement.
 pub(crate) async fn record_announced(
     context: &Context,
-    object: ConfidentialJob,
+    (object, place): (ConfidentialJob, Place),
     announcement: Announcement,
     who: &Who,
     now: Timestamp,
@@ -88,11 +53,11 @@ pub(crate) async fn record_announced(
     // The status was read back once this round; it is ours.
     let mut told = status::record(object.status.as_ref()).unwrap_or_default();
     told.announced.push(announcement);
-    record(context, object, &told, who, &[], now).await
+    record(context, (object, place), &told, who, &[], now).await
 }
 
-/// Creates the pod of a manifest; that it exists is as good. When there is none, that
-/// is remembered for the next round.
+/// Creates the pod of a manifest; that it exists is as good, when it is this object's.
+/// When there is none, that is remembered for the next round.
 pub(crate) async fn create_pod(
     context: &Context,
     object: &ConfidentialJob,
@@ -103,23 +68,23 @@ pub(crate) async fn create_pod(
     let owner = owner(object);
     let pod =
         pod::pod(manifest, &context.settings.runtime_class, owner).map_err(ExecuteError::Pod)?;
-    let error = match pods(context).create(&PostParams::default(), &pod).await {
+    let failed = match pods(context).create(&PostParams::default(), &pod).await {
         Ok(_) => None,
         Err(kube::Error::Api(error)) if error.code == 409 && error.reason == "AlreadyExists" => {
-            None
+            of_before(context, object, &pod.name_any()).await?
         }
-        Err(error) => Some(error),
+        Err(error) => {
+            tracing::debug!(name, %error, "failed to create the pod");
+            Some((answer(&error), wait(&error)))
+        }
     };
     let before = context.tried(&name).map_or(0, |tried| tried.tries);
-    let tried = error.map(|error| {
-        tracing::debug!(name, %error, "failed to create the pod");
-        Tried {
-            attempt: manifest.deployment().attempt,
-            tries: before.saturating_add(1),
-            at: now,
-            answer: answer(&error),
-            wait: wait(&error),
-        }
+    let tried = failed.map(|(answer, wait)| Tried {
+        attempt: manifest.deployment().attempt,
+        tries: before.saturating_add(1),
+        at: now,
+        answer,
+        wait,
     });
     let done = match &tried {
         None => Done::All,
@@ -132,6 +97,33 @@ pub(crate) async fn create_pod(
     Ok(done)
 }
 
+/// What to wait for when a pod of this name is another object's: one that had this name
+/// before and was deleted, whose pod still ends. Then there is none of ours.
+async fn of_before(
+    context: &Context,
+    object: &ConfidentialJob,
+    pod: &str,
+) -> Result<Option<(Answer, Wait)>, ExecuteError> {
+    let selector = format!("{JOB_LABEL}={}", object.name_any());
+    let list = ListParams::default().labels(&selector);
+    let found = pods(context).list(&list).await;
+    let found = found.map_err(|error| ExecuteError::Cluster("look for the pod", error))?;
+    let mut own = found.iter().filter(|found| is_of(found, object));
+    if own.any(|found| found.name_any() == pod) {
+        return Ok(None);
+    }
+    let text = format!("the pod {pod} is not this object's: an earlier one's that still ends");
+    let what = WaitingFor::Cluster;
+    Ok(Some((Answer::Refused, Wait { what, text })))
+}
+
+/// Whether a pod belongs to this very object, and not to one that had its name before.
+pub(crate) fn is_of(pod: &Pod, object: &ConfidentialJob) -> bool {
+    let uid = object.metadata.uid.as_ref();
+    let mut owners = pod.owner_references().iter();
+    owners.any(|owner| Some(&owner.uid) == uid)
+}
+
 /// Deletes exactly this pod of the job; that it is gone is as good.
 pub(crate) async fn delete_pod(
     context: &Context,
@@ -141,7 +133,7 @@ pub(crate) async fn delete_pod(
     let api = pods(context);
     let failed = |error| ExecuteError::Cluster("delete the pod", error);
     let selector = format!("{JOB_LABEL}={}", object.name_any());
-    let list = kube::api::ListParams::default().labels(&selector);
+    let list = ListParams::default().labels(&selector);
     let found = api.list(&list).await.map_err(failed)?;
     let mut found = found.into_iter();
     let Some(pod) = found.find(|pod| pod.uid().as_deref() == Some(uid)) else {
@@ -169,7 +161,8 @@ fn is_gone(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(error) if error.code == 404 || error.code == 409)
 }
 
-/// Pods belong to their job: should nobody else, Kubernetes removes them with it.
+/// Pods belong to their job: whoever deletes it, and whether we live or not, Kubernetes
+/// removes them with it; first, when it is deleted with `--cascade=foreground`.
 fn owner(object: &ConfidentialJob) -> OwnerReference {
     OwnerReference {
         api_version: ConfidentialJob::api_version(&()).into_owned(),
@@ -177,7 +170,7 @@ fn owner(object: &ConfidentialJob) -> OwnerReference {
         name: object.name_any(),
         uid: object.uid().unwrap_or_default(),
         controller: Some(true),
-        block_owner_deletion: None,
+        block_owner_deletion: Some(true),
     }
 }
 
