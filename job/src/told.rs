@@ -2,7 +2,7 @@
 //! evidence that anybody can send are for the provider, in the status; the customer
 //! reads the programs' own.
 
-use crate::{Ending, Phase, Record};
+use crate::{Ending, Record};
 
 /// What the status says of a container that took more memory than it may.
 pub const OUT_OF_MEMORY: &str = "out of memory";
@@ -46,9 +46,18 @@ impl Record {
             | Ending::Drained => message.split(REFUSED_HERE).next().unwrap_or_default(),
             Ending::PodLost | Ending::Deadline => message,
             // About the customer's own order, or by whom it was stopped.
-            other if matches!(other.phase(), Phase::Rejected | Phase::Cancelled) => message,
-            // An ending that nobody thought about here tells its word and no more.
-            _ => "",
+            Ending::ByCustomer
+            | Ending::ByCluster
+            | Ending::Deleted
+            | Ending::ProviderRemoved
+            | Ending::BadOrder
+            | Ending::NoSuchOffer
+            | Ending::OfferChanged
+            | Ending::NameMismatch
+            | Ending::SecretsNotConfigured
+            | Ending::TooLarge
+            | Ending::Expired
+            | Ending::NotAdmitted => message,
         }
     }
 }
