@@ -101,8 +101,17 @@ fn an_uninstall_ends_what_runs_and_then_the_namespace_goes() -> anyhow::Result<(
         let provider = Provider::start("uninstall").await?;
         let works = working(&provider, "60").await?;
         let waits = waiting(&provider).await?;
-        let output = provider.uninstall()?;
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (output, said) = std::thread::scope(|scope| {
+            let uninstall = scope.spawn(|| provider.uninstall());
+            let mut said = String::new();
+            while !uninstall.is_finished() {
+                // There is no log before the hook runs, and none after it.
+                let log = provider.kubectl(&["logs", "--follow", "job/cdvm-drain"]);
+                said = log.unwrap_or(said);
+            }
+            (uninstall.join().unwrap(), said)
+        });
+        let output = output?;
         assert!(output.status.success(), "{output:?}");
         // It said what it waited for, line by line.
         let name = works.order.object_name();

@@ -195,14 +195,8 @@ async fn end_jobs(
     });
     let (stop, stopped) = watch::channel(false);
     let (store, writer) = reflector::store();
-    let running = tokio::spawn(run_jobs(
-        store.clone(),
-        writer,
-        heard,
-        context.clone(),
-        stopped,
-    ));
-    let left = wait(&context, &store, deadline).await;
+    let running = tokio::spawn(run_jobs(store, writer, heard, context.clone(), stopped));
+    let left = wait(&context, &api, deadline).await;
     withdraw_offers(&context).await;
     stop.send_replace(true);
     drop(timeout(GOODBYE, running).await);
@@ -218,18 +212,23 @@ async fn end_jobs(
 /// Waits until nothing is left, and says what for; what is left when time is up.
 async fn wait(
     context: &Context,
-    store: &Store<ConfidentialJob>,
+    api: &Api<ConfidentialJob>,
     deadline: Instant,
 ) -> BTreeMap<String, Left> {
     let provider = context.relays.keys().public_key();
     let mut said = BTreeMap::new();
-    let until = deadline.saturating_duration_since(Instant::now());
-    if !matches!(timeout(until, store.wait_until_ready()).await, Ok(Ok(()))) {
-        println!("the jobs could not be listed");
-        return BTreeMap::from([("all jobs".to_owned(), Left::Unended)]);
-    }
     loop {
-        let jobs = store.state();
+        let jobs = match api.list(&ListParams::default()).await {
+            Ok(list) => list.items,
+            Err(error) if Instant::now() >= deadline => {
+                println!("the jobs could not be listed: {error}");
+                return BTreeMap::from([("all jobs".to_owned(), Left::Unended)]);
+            }
+            Err(_) => {
+                sleep(EVERY).await;
+                continue;
+            }
+        };
         let mut is_left = BTreeMap::new();
         for job in &jobs {
             let whose = validate::whose(job, provider);

@@ -72,6 +72,10 @@ pub(crate) fn start(context: &Arc<Context>, object: ConfidentialJob) {
     tokio::spawn(async move {
         let name = object.name_any();
         context.note_tried(&name, None);
+        if let Ok(order) = validate::order(&object) {
+            context.inbox.forget(order.id());
+            context.forget_fetches(order.id());
+        }
         if tokio::time::timeout(LIMIT, say(&context, object))
             .await
             .is_err()

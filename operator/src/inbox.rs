@@ -65,6 +65,14 @@ impl Inbox {
         }
     }
 
+    /// Forgets a job whose object is gone: of another object of its order, another machine
+    /// will speak.
+    pub(crate) fn forget(&self, job: JobId) {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.jobs.remove(&job);
+        heard.order.retain(|kept| *kept != job);
+    }
+
     /// What was heard about a job.
     pub(crate) fn about(&self, job: JobId) -> Heard {
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
