@@ -44,9 +44,10 @@ impl Record {
             | Ending::BadInput
             | Ending::AgentDefect
             | Ending::Drained => message.split(REFUSED_HERE).next().unwrap_or_default(),
-            Ending::PodLost | Ending::Deadline => message,
-            // About the customer's own order, or by whom it was stopped.
-            Ending::ByCustomer
+            // Our own words: about time, the customer's order, or by whom it was stopped.
+            Ending::PodLost
+            | Ending::Deadline
+            | Ending::ByCustomer
             | Ending::ByCluster
             | Ending::Deleted
             | Ending::ProviderRemoved

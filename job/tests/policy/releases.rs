@@ -78,7 +78,7 @@ fn a_copied_file_has_the_options_of_its_release() {
             mounts(r)[at]["options"] = json!(options);
         })
     };
-    // containerd from 1.7.13; before: as recorded.
+    // containerd from 1.7.1; before: as recorded.
     let file = "/etc/resolv.conf";
     assert!(with(
         "sandbox",
@@ -133,7 +133,7 @@ fn more_paths_may_be_hidden_and_none_less() {
                 paths.as_array_mut().unwrap().push(json!(path));
             })
         };
-        // containerd from 1.7.28; Kubernetes from 1.33, one for each processor.
+        // containerd from 1.7.11; Kubernetes from 1.33, one for each processor.
         assert!(masked("/sys/devices/virtual/powercap"), "{role}");
         assert!(
             masked("/sys/devices/system/cpu/cpu0/thermal_throttle"),
