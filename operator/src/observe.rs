@@ -5,8 +5,9 @@
 use collateral::supply::Judgement;
 use crds::ConfidentialJob;
 use job::{
-    Attempt, AttemptRecord, Attestation, Attested, Job, Manifest, Observed, Offer, OfferContent,
-    Order, Pod, PodState, Removal, Subject, Timestamp, Trust, Verdict, accept, init_data,
+    AgentExit, Attempt, AttemptRecord, Attestation, Attested, Job, Manifest, Observed, Offer,
+    OfferContent, Order, Pod, PodState, Record, Removal, Subject, Timestamp, Trust, Verdict,
+    accept, init_data,
 };
 use k8s_openapi::api::core::v1::{Event as KubeEvent, Pod as KubePod};
 use kube::api::ListParams;
@@ -51,22 +52,31 @@ pub(crate) async fn observe(
 }
 
 /// Whether this provider is being removed: it was told so, or its namespace is being
-/// deleted, which shows first in pods that somebody stops.
+/// deleted, which shows first in pods that go.
 async fn removal(context: &Context, job: &Job, pods: &[Pod]) -> Removal {
-    let stopped = |pod: &Pod| pod.state == PodState::Terminating;
     match context.removal() {
-        Removal::No if job.record.ended.is_none() && pods.iter().any(stopped) => {
-            if context.namespace_ends().await {
-                Removal::Now
-            } else {
-                Removal::No
-            }
+        Removal::No if loses_its_pod(&job.record, pods) && context.namespace_ends().await => {
+            Removal::Now
         }
         told => told,
     }
 }
 
-/// Every pod of the job; those of an earlier object of its name are not. A list without resource version is a quorum read.
+/// Whether somebody stops a pod of a job that is not over, or has: one that no node has
+/// yet is gone at once.
+fn loses_its_pod(record: &Record, pods: &[Pod]) -> bool {
+    let seen = record.attempt.as_ref().and_then(|it| it.pod.as_ref());
+    let gone = seen.is_some_and(|uid| pods.iter().all(|pod| pod.uid != *uid));
+    let stopped = |pod: &Pod| match &pod.state {
+        PodState::Terminating | PodState::Killed(_) => true,
+        PodState::Exited(code) => AgentExit::from_code(*code) == AgentExit::Stopped,
+        PodState::Waiting(_) | PodState::Running | PodState::Refused(_) => false,
+    };
+    record.ended.is_none() && (gone || pods.iter().any(stopped))
+}
+
+/// Every pod of the job; those of an earlier object of its name are not. A list without
+/// resource version is a quorum read.
 async fn pods(context: &Context, object: &ConfidentialJob) -> Result<Vec<Pod>, kube::Error> {
     let api: Api<KubePod> = Api::namespaced(context.client.clone(), &context.settings.namespace);
     let selector = format!("{JOB_LABEL}={}", object.name_any());
@@ -225,4 +235,71 @@ fn offer(attestation: &Attestation, order: &Order, attempt: &AttemptRecord) -> O
             cdvm: manifest.terms().clone(),
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use job::{
+        AgentExit, Attempt, AttemptRecord, Digest, Ended, Ending, Pod, PodState, Record, Timestamp,
+    };
+
+    use super::loses_its_pod;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
+
+    fn record(pod: Option<&str>) -> Record {
+        Record {
+            attempt: Some(AttemptRecord {
+                number: Attempt::FIRST,
+                started: NOW,
+                start_by: NOW,
+                not_after: NOW,
+                host_data: Digest::of(b"init data"),
+                waiting: None,
+                lacking: None,
+                pod: pod.map(str::to_owned),
+                attested: None,
+                input_accepted: None,
+            }),
+            ..Record::default()
+        }
+    }
+
+    fn pod(state: PodState) -> Pod {
+        Pod {
+            uid: "uid".to_owned(),
+            attempt: Attempt::FIRST,
+            state,
+        }
+    }
+
+    #[test]
+    fn a_pod_that_goes_is_asked_about_also_when_it_is_gone_at_once() {
+        let seen = record(Some("uid"));
+        // Deleted before a node had it, or ended before anybody looked.
+        assert!(loses_its_pod(&seen, &[]));
+        for state in [
+            PodState::Terminating,
+            PodState::Killed("killed by signal 15".to_owned()),
+            PodState::Exited(AgentExit::Stopped.code().into()),
+        ] {
+            assert!(loses_its_pod(&seen, &[pod(state.clone())]), "{state:?}");
+        }
+        for state in [PodState::Running, PodState::Exited(0)] {
+            assert!(!loses_its_pod(&seen, &[pod(state.clone())]), "{state:?}");
+        }
+        // None was seen yet, or it is over.
+        assert!(!loses_its_pod(&record(None), &[]));
+        assert!(!loses_its_pod(&Record::default(), &[]));
+        let ended = Ended {
+            ending: Ending::Received,
+            at: NOW,
+            message: String::new(),
+        };
+        let over = Record {
+            ended: Some(ended),
+            ..seen
+        };
+        assert!(!loses_its_pod(&over, &[]));
+    }
 }
