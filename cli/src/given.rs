@@ -3,7 +3,7 @@
 
 use std::fs::{File, metadata, symlink_metadata};
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::exit::{Exit, Problem};
 
@@ -43,6 +43,21 @@ pub(crate) fn look(named: &str, path: &Path, kind: Kind) -> Result<(), Problem> 
     // Opening a pipe would take from it, or wait for who writes it.
     if seen.is_file() {
         File::open(path).map_err(|error| unseen(named, path, &error))?;
+    }
+    Ok(())
+}
+
+/// Looks at those of these options that were given.
+///
+/// # Errors
+/// As [`look`], at the first that is not to be had.
+pub(crate) fn look_at<'p>(
+    options: impl IntoIterator<Item = (&'static str, &'p Option<PathBuf>, Kind)>,
+) -> Result<(), Problem> {
+    for (option, path, kind) in options {
+        if let Some(path) = path {
+            look(option, path, kind)?;
+        }
     }
     Ok(())
 }

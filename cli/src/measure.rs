@@ -51,15 +51,12 @@ pub(crate) fn measure(context: &Context<'_>, args: &args::Measure) -> Result<()>
         trust_entries,
         entry,
     } = args;
-    for (option, path, kind) in [
+    given::look_at([
         ("--kata", kata, Kind::FileOrFolder),
         ("--firmware", firmware, Kind::File),
         ("--kernel", kernel, Kind::File),
         ("--initrd", initrd, Kind::File),
-    ] {
-        path.as_deref()
-            .map_or(Ok(()), |path| given::look(option, path, kind))?;
-    }
+    ])?;
     let counts: Vec<NonZeroU16> = counts(vcpus)?.collect();
     let features = features(guest_features)?;
     let start = match (kata, firmware) {

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use dvm::Keys;
 use job::{Digest, Event, JobId, Offer, Order, Subject, Timestamp};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Problem;
@@ -246,6 +247,17 @@ fn papers(dir: &Path) -> Result<Papers> {
         route,
         own,
     })
+}
+
+/// JSON that is kept, if it is there.
+fn json<T: DeserializeOwned>(path: &Path, most: u64) -> Result<Option<T>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = files::read_text(path, most)?;
+    let kept = serde_json::from_str(&text);
+    kept.map(Some)
+        .with_context(|| format!("failed to read {}", path.display()))
 }
 
 fn started(dir: &Path) -> Result<Option<Digest>> {

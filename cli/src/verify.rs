@@ -76,17 +76,14 @@ async fn what_is_named(
     } = args;
     let at = at.as_deref().map(|text| date::utc_or_seconds("--at", text));
     let at = at.transpose()?;
-    for (option, path, kind) in [
+    given::look_at([
         ("--attestation", &attestation, Kind::File),
         ("--evidence", &evidence, Kind::FileOrFolder),
         ("--event", &event, Kind::File),
         ("--order", &order, Kind::File),
         ("--offer", &offer, Kind::File),
         ("--collateral", &collateral, Kind::File),
-    ] {
-        path.as_deref()
-            .map_or(Ok(()), |path| given::look(option, path, kind))?;
-    }
+    ])?;
     let papers = order.as_deref().zip(offer.as_deref());
     let alone = evidence.as_deref().map(input::alone).transpose()?;
     let alone = evidence.as_deref().zip(alone);

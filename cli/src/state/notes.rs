@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
+use super::json;
 use crate::files;
 use crate::story::{By, Destroyed, Ended, Noted, Notes, Saved};
 use crate::text::cut;
@@ -66,21 +66,10 @@ fn first(dir: &Path, name: &str, note: &impl Serialize) -> Result<()> {
 /// Everything that was noted.
 pub(super) fn read(dir: &Path) -> Result<Notes> {
     Ok(Notes {
-        ended: one(dir, ENDED)?,
-        cancelled: one(dir, CANCELLED)?,
-        arrived: one(dir, ARRIVED)?,
-        saved: one(dir, SAVED)?,
-        destroyed: one(dir, DESTROYED)?,
+        ended: json(&dir.join(ENDED), MAX_NOTE)?,
+        cancelled: json(&dir.join(CANCELLED), MAX_NOTE)?,
+        arrived: json(&dir.join(ARRIVED), MAX_NOTE)?,
+        saved: json(&dir.join(SAVED), MAX_NOTE)?,
+        destroyed: json(&dir.join(DESTROYED), MAX_NOTE)?,
     })
-}
-
-fn one<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<Option<T>> {
-    let path = dir.join(name);
-    if !path.exists() {
-        return Ok(None);
-    }
-    let text = files::read_text(&path, MAX_NOTE)?;
-    let note = serde_json::from_str(&text);
-    note.map(Some)
-        .with_context(|| format!("failed to read {}", path.display()))
 }

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use job::{Attestation, Check, Digest, JobId, OfferId, PublicKey, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::json;
 use crate::files;
 use crate::state::commitment::Committed;
 use crate::story;
@@ -156,15 +157,7 @@ impl Receipt {
 
     /// Reads it, if it is there.
     pub(crate) fn of_job(dir: &Path) -> Result<Option<Self>> {
-        let path = dir.join(Self::FILE);
-        if !path.exists() {
-            return Ok(None);
-        }
-        let text = files::read_text(&path, MAX_EVIDENCE)?;
-        let receipt = serde_json::from_str(&text);
-        receipt
-            .map(Some)
-            .with_context(|| format!("failed to read {}", path.display()))
+        json(&dir.join(Self::FILE), MAX_EVIDENCE)
     }
 
     /// Keeps it with the job.

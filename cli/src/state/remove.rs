@@ -28,7 +28,7 @@ const FILES: [&str; 8] = [
 pub(crate) struct Removed {
     /// How many files are gone.
     pub(crate) files: usize,
-    /// Whether a key was among them.
+    /// Whether a key was among them, and was overwritten.
     pub(crate) key: bool,
     /// What is not of `cdvm`, and stays, with the folder.
     pub(crate) left: Vec<String>,
@@ -49,8 +49,8 @@ pub(crate) fn remove(dir: &Path) -> Result<Removed> {
     if let Ok(seen) = symlink_metadata(&key)
         && seen.is_file()
     {
-        wipe(&key, &seen).with_context(|| format!("failed to overwrite {}", key.display()))?;
-        removed.key = true;
+        let wiped = wipe(&key, &seen);
+        removed.key = wiped.with_context(|| format!("failed to overwrite {}", key.display()))?;
     }
     let (before, order) = FILES.split_at(FILES.len() - 1);
     let temporary = temporaries(dir)?;
@@ -74,10 +74,11 @@ pub(crate) fn remove(dir: &Path) -> Result<Removed> {
     Ok(removed)
 }
 
-/// Overwrites a key where it stands. A file that has another name too is another's.
-fn wipe(path: &Path, seen: &Metadata) -> std::io::Result<()> {
+/// Overwrites a key where it stands; whether it did. A file that has another name too is
+/// another's.
+fn wipe(path: &Path, seen: &Metadata) -> std::io::Result<bool> {
     if seen.nlink() > 1 {
-        return Ok(());
+        return Ok(false);
     }
     let mut file = OpenOptions::new().write(true).open(path)?;
     let opened = file.metadata()?;
@@ -87,7 +88,8 @@ fn wipe(path: &Path, seen: &Metadata) -> std::io::Result<()> {
     }
     let len = usize::try_from(seen.len().min(4096)).unwrap_or_default();
     file.write_all(&vec![0; len])?;
-    file.sync_all()
+    file.sync_all()?;
+    Ok(true)
 }
 
 /// What an interrupted writing of `files` left: `.NAME.PID.part`.
@@ -149,7 +151,9 @@ mod tests {
 
         fs::remove_file(dir.join("report.md")).unwrap();
         fs::hard_link(&outside, dir.join("key.nsec")).unwrap();
-        assert!(remove(&dir).unwrap().left.is_empty() && !dir.exists());
+        let removed = remove(&dir).unwrap();
+        assert!(removed.left.is_empty() && !dir.exists());
+        assert!(!removed.key, "it was not overwritten");
         assert_eq!(fs::read_to_string(&outside).unwrap(), "precious");
 
         // A link in a job's place, or in its key's.
@@ -167,7 +171,7 @@ mod tests {
     fn a_key_is_overwritten_before_its_name_goes() {
         let path = std::env::temp_dir().join(format!("cdvm-wipe-{}", std::process::id()));
         fs::write(&path, "nsec1secret\n").unwrap();
-        super::wipe(&path, &fs::symlink_metadata(&path).unwrap()).unwrap();
+        assert!(super::wipe(&path, &fs::symlink_metadata(&path).unwrap()).unwrap());
         assert_eq!(fs::read(&path).unwrap(), [0; 12]);
         fs::remove_file(&path).unwrap();
     }
