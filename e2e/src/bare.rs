@@ -22,6 +22,7 @@ use kube::api::PostParams;
 use relay::{Filter, Inbox, Plain, Relays};
 
 use crate::provider::Provider;
+use crate::wait::until;
 use crate::world::World;
 
 /// The time.
@@ -123,6 +124,18 @@ impl HandCustomer {
             &trust,
             now(),
         )?)
+    }
+
+    /// Waits until the provider has said something that starts with `what`.
+    pub async fn hears(
+        &self,
+        provider: &Provider,
+        what: &str,
+        limit: Duration,
+    ) -> anyhow::Result<()> {
+        let look = || async { Ok(self.told_by_provider(provider).await) };
+        let told = |words: &Vec<Feedback>| words.iter().any(|it| it.text.starts_with(what));
+        until(what, limit, look, told).await.map(drop)
     }
 
     /// Everything the provider has said of the order so far, from its relays.

@@ -236,9 +236,7 @@ fn deleted_while_it_works() -> anyhow::Result<()> {
         until("the machine's end", SOON, look, Vec::is_empty).await?;
         assert_eq!(provider.pods_created(&name)?.len(), 1);
         for word in ["Cancelled/Deleted", "destroyed"] {
-            let look = || async { Ok(customer.told_by_provider(provider).await) };
-            let told = |words: &Vec<Feedback>| words.iter().any(|said| said.text.starts_with(word));
-            until(word, SOON, look, told).await?;
+            customer.hears(provider, word, SOON).await?;
         }
         Ok(())
     })
@@ -258,9 +256,7 @@ fn deleted_in_the_foreground() -> anyhow::Result<()> {
         let list = ListParams::default().labels(&format!("cdvm.dev/job={name}"));
         assert!(provider.pods().list(&list).await?.items.is_empty());
         for word in ["Cancelled/Deleted", "destroyed"] {
-            let look = || async { Ok(customer.told_by_provider(provider).await) };
-            let told = |words: &Vec<Feedback>| words.iter().any(|said| said.text.starts_with(word));
-            until(word, SOON, look, told).await?;
+            customer.hears(provider, word, SOON).await?;
         }
         Ok(())
     })

@@ -76,13 +76,6 @@ fn is_told(words: &[Feedback], what: &str) -> bool {
     words.iter().any(|word| word.text.starts_with(what))
 }
 
-async fn hears(provider: &Provider, customer: &HandCustomer, what: &str) -> anyhow::Result<()> {
-    let look = || async { Ok(customer.told_by_provider(provider).await) };
-    let told = |words: &Vec<Feedback>| is_told(words, what);
-    until(what, SOON, look, told).await?;
-    Ok(())
-}
-
 async fn pods(provider: &Provider) -> anyhow::Result<Vec<Pod>> {
     Ok(provider.pods().list(&ListParams::default()).await?.items)
 }
@@ -204,7 +197,7 @@ fn an_uninstall_that_cannot_end_a_machine_leaves_an_installation() -> anyhow::Re
         pods.patch(&pod, &PatchParams::default(), &free).await?;
         let output = provider.uninstall()?;
         assert!(output.status.success(), "{output:?}");
-        hears(&provider, &works, "destroyed").await
+        works.hears(&provider, "destroyed", SOON).await
     })
 }
 
@@ -300,8 +293,8 @@ fn a_name_is_used_again_when_the_machine_before_is_gone() -> anyhow::Result<()> 
         reaches(&provider, &works, "another machine", attested).await?;
         let status = jobs.get(&name).await?.status.unwrap();
         assert_ne!(status.attempt.unwrap().pod_uid, before);
-        hears(&provider, &works, "Cancelled/Deleted").await?;
-        hears(&provider, &works, "destroyed").await?;
+        works.hears(&provider, "Cancelled/Deleted", SOON).await?;
+        works.hears(&provider, "destroyed", SOON).await?;
         assert_eq!(pods(&provider).await?.len(), 3);
         Ok(())
     })

@@ -170,10 +170,7 @@ pub(crate) async fn run_jobs(
     let news = futures_util::stream::unfold(heard, |mut heard| async {
         heard.recv().await.map(|job| (job, heard))
     });
-    let news = news.map(move |job| {
-        let name = job.to_string().chars().take(40).collect::<String>();
-        ObjectRef::new(&format!("j-{name}")).within(&namespace)
-    });
+    let news = news.map(move |job| ObjectRef::new(&job.object_name()).within(&namespace));
     let mut sights = Sights::default();
     let watching = context.clone();
     let watched = watcher(jobs, watcher::Config::default()).reflect(writer);

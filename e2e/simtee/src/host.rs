@@ -123,7 +123,7 @@ fn delete(call: &Call, arguments: &[String]) -> ExitCode {
 fn start(call: &Call, arguments: &[String]) -> ExitCode {
     let launch = state_dir(call.id()).join("requests.json");
     let Ok(text) = fs::read_to_string(&launch) else {
-        let mut requests = kata::started(call.id(), false).into_iter();
+        let mut requests = kata::started(call.id()).into_iter();
         return match requests.try_for_each(|it| ask(call.id(), it.name, &it.body)) {
             Ok(()) => runc(arguments),
             Err(error) => {
@@ -145,7 +145,7 @@ fn start(call: &Call, arguments: &[String]) -> ExitCode {
                 .try_for_each(|(name, body)| send(call.id(), name, body))
         })
         .and_then(|()| {
-            let mut requests = kata::started(call.id(), true).into_iter();
+            let mut requests = kata::sandbox_started(call.id()).into_iter();
             requests.try_for_each(|it| send(call.id(), it.name, &it.body))
         });
     match accepted {

@@ -364,19 +364,24 @@ impl Container<'_> {
 }
 
 /// What the guest is asked when a container starts.
-pub(crate) fn started(id: &str, sandbox: bool) -> Vec<Request> {
-    let mut requests = vec![Request {
+pub(crate) fn started(id: &str) -> Vec<Request> {
+    vec![start(id), wait(id)]
+}
+
+/// The same of a sandbox.
+pub(crate) fn sandbox_started(id: &str) -> Vec<Request> {
+    let memory = Request {
+        name: "GetOOMEventRequest",
+        body: json!({}),
+    };
+    vec![start(id), memory, wait(id)]
+}
+
+fn start(id: &str) -> Request {
+    Request {
         name: "StartContainerRequest",
         body: json!({"container_id": id}),
-    }];
-    if sandbox {
-        requests.push(Request {
-            name: "GetOOMEventRequest",
-            body: json!({}),
-        });
     }
-    requests.push(wait(id));
-    requests
 }
 
 /// What it is asked when a container is to end.

@@ -7,7 +7,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Container, HostFile, destroyed, removed, started};
+use super::{Container, HostFile, destroyed, removed, sandbox_started, started};
 
 const RECORDED: &str = include_str!("../../../../job/tests/policy/requests.jsonl");
 
@@ -200,9 +200,9 @@ fn a_life_is_asked_about_in_the_order_of_a_real_one() {
     let [sandbox, init, main] = ids.as_slice() else {
         panic!("three containers")
     };
-    let mut composed = started(sandbox, true);
+    let mut composed = sandbox_started(sandbox);
     for id in [init, main] {
-        composed.extend(started(id, false));
+        composed.extend(started(id));
         composed.extend(removed(id));
     }
     composed.extend(destroyed(sandbox));
