@@ -120,11 +120,13 @@ known_fields(request, names) if object.keys(request) - names == set()
 # Files copied from the host: the four that Kubernetes makes for every
 # container, never executable.
 
+# A regular file for reading and writing by its mode; guests from Kata 3.29 on also
+# say its type, those before show its data.
 CopyFileRequest if {
-	input.file_type == "Regular"
-	input.symlink_target == null
-	known_fields(input, {"path", "file_type", "symlink_target", "file_size", "file_mode", "dir_mode", "uid", "gid", "offset"})
-	bits.and(input.file_mode, 73) == 0
+	bits.and(input.file_mode, bits.negate(438)) == 32768
+	object.get(input, "file_type", "Regular") == "Regular"
+	object.get(input, "symlink_target", null) == null
+	known_fields(input, {"path", "file_type", "symlink_target", "file_size", "file_mode", "dir_mode", "uid", "gid", "offset", "data"})
 	regex.match("^/run/kata-containers/shared/containers(/passthrough)?/[0-9a-f]{64}-[0-9a-f]{16}-(hosts|hostname|resolv\\.conf|termination-log)$", input.path)
 }
 
@@ -492,7 +494,7 @@ annotation_fits("io.kubernetes.cri.sandbox-id", value) if regex.match("^[0-9a-f]
 
 annotation_fits("io.katacontainers.pkg.oci.container_type", value) if value == kata_types[role]
 
-annotation_fits("io.katacontainers.pkg.oci.bundle_path", value) if regex.match("^/run/containerd/[a-zA-Z0-9._/-]+$", value)
+annotation_fits("io.katacontainers.pkg.oci.bundle_path", value) if regex.match("^/[a-zA-Z0-9._/-]+$", value)
 
 annotation_fits("nerdctl/network-namespace", value) if {
 	role == "sandbox"
@@ -515,9 +517,17 @@ read_only_paths := {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sy
 
 cgroups_path := input.OCI.Linux.CgroupsPath if is_string(input.OCI.Linux.CgroupsPath)
 
-masked := input.OCI.Linux.MaskedPaths if masked_paths - {path | some path in input.OCI.Linux.MaskedPaths} == set()
+masked := input.OCI.Linux.MaskedPaths if hides(input.OCI.Linux.MaskedPaths, masked_paths)
 
-read_only := input.OCI.Linux.ReadonlyPaths if read_only_paths - {path | some path in input.OCI.Linux.ReadonlyPaths} == set()
+read_only := input.OCI.Linux.ReadonlyPaths if hides(input.OCI.Linux.ReadonlyPaths, read_only_paths)
+
+# At least these, and more of the kernel's own alone: a program's files stay as they are.
+hides(paths, least) if {
+	least - {path | some path in paths} == set()
+	every path in paths {
+		regex.match("^/(proc|sys)/", path)
+	}
+}
 
 namespaces := input.OCI.Linux.Namespaces if same_items(input.OCI.Linux.Namespaces, [{"Path": "", "Type": "ipc"}, {"Path": "", "Type": "uts"}, {"Path": "", "Type": "mount"}])
 

@@ -55,6 +55,9 @@ const FREE: &[(&str, &str, &str)] = &[
     ("CreateSandboxRequest", "/storages", "d"),
     ("CreateSandboxRequest", "/storages/0", "r"),
     ("CreateSandboxRequest", "/storages/0/shared", "r"),
+    // Guests before Kata 3.29 do not say these; the mode says them.
+    ("CopyFileRequest", "/file_type", "r"),
+    ("CopyFileRequest", "/symlink_target", "r"),
     // What is in a copied file, and whose it is, is the host's; where, is not.
     ("CopyFileRequest", "/file_size", "cr"),
     ("CopyFileRequest", "/dir_mode", "cr"),
@@ -107,8 +110,8 @@ const FREE: &[(&str, &str, &str)] = &[
     ("main", "/OCI/Process/Env/9", "cr"),
     ("main", "/OCI/Process/Env/10", "cr"),
     // More may be hidden; less may not. What this runtime hides beyond the list:
-    ("*", "/OCI/Linux/MaskedPaths", "ad"),
-    ("*", "/OCI/Linux/ReadonlyPaths", "ad"),
+    ("*", "/OCI/Linux/MaskedPaths", "d"),
+    ("*", "/OCI/Linux/ReadonlyPaths", "d"),
     ("sandbox", "/OCI/Linux/MaskedPaths/1", "cr"),
     ("init", "/OCI/Linux/MaskedPaths/0", "cr"),
     ("init", "/OCI/Linux/MaskedPaths/2", "cr"),
@@ -125,8 +128,34 @@ struct Change {
     body: Value,
 }
 
-/// Every single change of a request.
+/// Text behind which a container's request has JSON in a text.
+const PULL: &str = "image_guest_pull=";
+
+/// Every single change of a request, also in the JSON that it has in a text: its
+/// annotations are the same ones again.
 fn changes(honest: &Value) -> Vec<Change> {
+    let mut all = changes_of(honest);
+    let place = "/storages/0/driver_options/0";
+    let pull = honest.pointer(place).and_then(Value::as_str);
+    if let Some(text) = pull.and_then(|text| text.strip_prefix(PULL)) {
+        let inner = changes_of(&serde_json::from_str(text).unwrap());
+        all.extend(inner.into_iter().map(|inner| {
+            let mut body = honest.clone();
+            *body.pointer_mut(place).unwrap() = json!(format!("{PULL}{}", inner.body));
+            let rest = inner.place.strip_prefix("/metadata");
+            let place = rest.map(|rest| format!("/OCI/Annotations{rest}"));
+            let place = place.unwrap_or(inner.place);
+            Change {
+                place,
+                body,
+                ..inner
+            }
+        }));
+    }
+    all
+}
+
+fn changes_of(honest: &Value) -> Vec<Change> {
     let mut places = Vec::new();
     walk(honest, "", &mut places);
     let mut all = Vec::new();

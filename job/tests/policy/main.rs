@@ -218,10 +218,13 @@ fn the_sandbox_and_its_files_are_as_kubernetes_makes_them() {
     let honest = request("CopyFileRequest");
     assert!(guest.ask("CopyFileRequest", &honest).0);
     let path = honest["path"].as_str().unwrap().to_owned();
-    let changes: [(&str, Value); 7] = [
+    let changes: [(&str, Value); 10] = [
         ("/file_type", json!("Symlink")),
         ("/file_type", json!("Directory")),
         ("/file_mode", json!(0o100_755)),
+        ("/file_mode", json!(0o104_644)),
+        ("/file_mode", json!(0o120_644)),
+        ("/file_mode", json!(0o644)),
         ("/path", json!("/etc/passwd")),
         ("/path", json!(path.replace("-resolv.conf", "-agent"))),
         ("/path", json!(format!("{path}/../x"))),

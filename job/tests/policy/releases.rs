@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::guest::{Guest, request};
+use crate::push;
 
 /// Whether a container of this role passes with this change.
 fn passes(role: &str, change: impl Fn(&mut Value)) -> bool {
@@ -127,18 +128,18 @@ fn a_sandbox_has_the_sysctls_containerd_sets_and_no_other() {
 #[test]
 fn more_paths_may_be_hidden_and_none_less() {
     for role in ["sandbox", "init", "main"] {
-        let masked = |path: &'static str| {
-            passes(role, |r| {
-                let paths = &mut r["OCI"]["Linux"]["MaskedPaths"];
-                paths.as_array_mut().unwrap().push(json!(path));
-            })
-        };
+        let masked =
+            |path: &'static str| passes(role, |r| push(r, "/OCI/Linux/MaskedPaths", json!(path)));
         // containerd from 1.7.11; Kubernetes from 1.33, one for each processor.
         assert!(masked("/sys/devices/virtual/powercap"), "{role}");
         assert!(
             masked("/sys/devices/system/cpu/cpu0/thermal_throttle"),
             "{role}"
         );
+        // A program's own files stay as they are.
+        for path in ["/cdvm/agent", "/dev/urandom", "proc/x", ""] {
+            assert!(!masked(path), "{role}: {path}");
+        }
         for hidden in ["/proc/kcore", "/proc/keys", "/sys/firmware"] {
             assert!(!passes(role, |r| {
                 let paths = r["OCI"]["Linux"]["MaskedPaths"].as_array_mut();
@@ -161,5 +162,43 @@ fn the_version_of_the_runtimes_words_is_any() {
             !passes("main", |r| r["OCI"]["Version"] = json!(version)),
             "{version}"
         );
+    }
+}
+
+#[test]
+fn a_copied_file_is_seen_as_the_guests_release_shows_it() {
+    // Kata 3.20 to 3.28: the message as it came, with its data, and no type.
+    let mut raw = request("CopyFileRequest");
+    for name in ["file_type", "symlink_target"] {
+        raw.as_object_mut().unwrap().remove(name);
+    }
+    raw["data"] = json!([110, 97, 109, 101]);
+    let mut guest = Guest::new();
+    assert!(guest.ask("CopyFileRequest", &raw).0);
+    // Then its mode alone says that it is no link, no folder and no program.
+    for mode in [0o120_644, 0o040_755, 0o100_755, 0o106_644, 0o060_644] {
+        raw["file_mode"] = json!(mode);
+        assert!(!guest.ask("CopyFileRequest", &raw).0, "{mode:o}");
+    }
+    raw.as_object_mut().unwrap().remove("file_mode");
+    assert!(!guest.ask("CopyFileRequest", &raw).0, "no mode");
+}
+
+#[test]
+fn a_bundle_lies_where_the_hosts_containerd_keeps_it() {
+    let at = |path: &'static str| {
+        passes("main", |r| {
+            r["OCI"]["Annotations"]["io.katacontainers.pkg.oci.bundle_path"] = json!(path);
+        })
+    };
+    // k3s and RKE2, MicroK8s.
+    assert!(at(
+        "/run/k3s/containerd/io.containerd.runtime.v2.task/k8s.io/4f"
+    ));
+    assert!(at(
+        "/var/snap/microk8s/common/run/containerd/io.containerd.runtime.v2.task/k8s.io/4f"
+    ));
+    for path in ["run/x", "/run/x y", "/run/x\n", ""] {
+        assert!(!at(path), "{path:?}");
     }
 }
