@@ -104,11 +104,11 @@ fn entries(table: &[u8]) -> Result<Vec<Enclosed<'_>>, TableError> {
 
 /// A GUID whose first three parts are little-endian (UEFI, appendix A).
 fn uefi(guid: &[u8]) -> u128 {
-    let first = u128::from(u32::from_le_bytes(bytes_at(guid, 0)));
-    let second = u128::from(u16::from_le_bytes(bytes_at(guid, 4)));
-    let third = u128::from(u16::from_le_bytes(bytes_at(guid, 6)));
-    let last = u128::from(u64::from_be_bytes(bytes_at(guid, 8)));
-    first << 96 | second << 80 | third << 64 | last
+    let mut guid: [u8; 16] = bytes_at(guid, 0);
+    guid[..4].reverse();
+    guid[4..6].reverse();
+    guid[6..8].reverse();
+    u128::from_be_bytes(guid)
 }
 
 /// The certificate of the key that signed `report`, by KEY_INFO, out of what came
@@ -129,7 +129,7 @@ pub fn signing_certificate(report: &[u8], enclosed: &[Enclosed<'_>]) -> Vec<u8> 
         Some(certificate)
     });
     let mut keys: Vec<Certificate> = readable.collect();
-    if keys.len() > 1 {
+    if let [_, _, ..] = keys.as_slice() {
         // One of another TCB, or of another chip, may lie beside it.
         let report = Report::parse(report).ok();
         let signed = |key: &Certificate| report.as_ref().is_some_and(|r| key.has_signed_report(r));

@@ -97,3 +97,13 @@ fn a_kernel_needs_firmware_that_checks_it() {
     let refused = measure(X64, &direct(""), 1, 1);
     assert_eq!(refused, Err(LaunchError::NoKernelHashes));
 }
+
+#[test]
+fn the_same_files_with_another_line_are_those_with_that_line_from_the_start() {
+    let other = |line| KernelHashes::new(b"kernel", b"initrd", "a").with_command_line(line);
+    for line in ["", "a", "a ", "b"] {
+        let whole = KernelHashes::new(b"kernel", b"initrd", line);
+        assert_eq!(other(line), whole, "{line:?}");
+    }
+    assert_ne!(other("b"), other("a"));
+}
