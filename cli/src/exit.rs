@@ -2,6 +2,7 @@
 //! sentences people get when it does not end well.
 
 use std::fmt;
+use std::io::ErrorKind;
 
 use collateral::files::FileError;
 
@@ -124,13 +125,22 @@ impl std::error::Error for Problem {}
 /// The problem an error is, or becomes: something that failed here.
 pub(crate) fn problem_of(error: &anyhow::Error) -> Problem {
     Problem::in_error(error).unwrap_or_else(|| {
-        Problem::new(
-            Exit::Failed,
-            format!("{error:#}"),
-            "",
-            "try again, or see what happened with --debug",
-        )
+        let next = if is_full(error) {
+            "make room on that disk, and do it again"
+        } else {
+            "try again, or see what happened with --debug"
+        };
+        Problem::new(Exit::Failed, format!("{error:#}"), "", next)
     })
+}
+
+/// Whether a disk, or what somebody may use of it, is full.
+fn is_full(error: &anyhow::Error) -> bool {
+    let mut kinds = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .map(std::io::Error::kind);
+    kinds.any(|kind| matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
 }
 
 #[cfg(test)]
@@ -163,5 +173,8 @@ mod tests {
         let other = problem_of(&anyhow::anyhow!("disk full").context("failed to write"));
         assert_eq!(other.exit, Exit::Failed);
         assert_eq!(other.what, "failed to write: disk full");
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let full = problem_of(&anyhow::Error::new(full).context("failed to write"));
+        assert!(full.next.contains("make room"), "{}", full.next);
     }
 }

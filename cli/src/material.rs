@@ -45,7 +45,7 @@ impl Material {
                 .map(|path| read_input(path))
                 .collect::<Result<_>>()?,
             params: params(secret_params, |value| match value.strip_prefix('@') {
-                Some(file) => Ok(files::read_text(Path::new(file), MAX_PARAM)?.to_string()),
+                Some(file) => exact_text(Path::new(file)),
                 None => Ok(value.to_owned()),
             })?,
         })
@@ -179,6 +179,14 @@ fn known(terms: &Terms) -> String {
         return "leave it out: the service takes no parameters".to_owned();
     }
     format!("it takes: {}", described.join(", "))
+}
+
+/// A parameter as it is in its file, each byte of it.
+fn exact_text(path: &Path) -> Result<String> {
+    let bytes = files::read(path, MAX_PARAM)?;
+    let text = std::str::from_utf8(&bytes);
+    let text = text.with_context(|| format!("failed to read {} as UTF-8 text", path.display()))?;
+    Ok(text.to_owned())
 }
 
 fn read_input(path: &Path) -> Result<Zeroizing<Vec<u8>>> {

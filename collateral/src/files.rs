@@ -121,7 +121,7 @@ pub fn read(path: &Path, most: u64) -> Result<Zeroizing<Vec<u8>>> {
     Ok(contents)
 }
 
-/// As [`read`], for text.
+/// As [`read`], for text, without the mark (U+FEFF) that some editors put first.
 ///
 /// # Errors
 /// As [`read`], and when it is no UTF-8.
@@ -129,7 +129,12 @@ pub fn read_text(path: &Path, most: u64) -> Result<Zeroizing<String>> {
     let contents = read(path, most)?;
     let text = std::str::from_utf8(&contents)
         .with_context(|| format!("failed to read {} as UTF-8 text", path.display()))?;
-    Ok(Zeroizing::new(text.to_owned()))
+    Ok(Zeroizing::new(without_mark(text).to_owned()))
+}
+
+/// Text without the byte-order mark that some editors put first: it means nothing.
+pub fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// As [`read_text`], for a secret: a file that others may read is refused.

@@ -5,13 +5,14 @@ use super::named::{NotRead, named};
 use super::parts::decoded;
 use super::raw::raw;
 use super::{Alone, json};
+use crate::files::without_mark;
 
 /// Evidence in any form that is read here.
 pub(super) fn form(bytes: &[u8]) -> Result<Alone, NotRead> {
     if let Some(alone) = raw(bytes)? {
         return Ok(alone);
     }
-    let text = std::str::from_utf8(bytes).unwrap_or_default().trim();
+    let text = without_mark(std::str::from_utf8(bytes).unwrap_or_default()).trim();
     if text.starts_with(['{', '[']) {
         return json::read(text);
     }

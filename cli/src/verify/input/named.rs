@@ -60,6 +60,7 @@ pub(super) fn named(bytes: &[u8]) -> NotRead {
         // Quotes of ECDSA attestation (Intel SGX DCAP, quote header): version, kind of
         // key, TEE.
         [3..=5, 0, 2 | 3, 0, 0, 0, 0, 0, ..] => "a quote of Intel SGX: an enclave is no machine",
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "text in UTF-16: save it as UTF-8",
         [4 | 5, 0, _, _, 0x81, 0, 0, 0, ..] => "a quote of TDX that is cut short",
         // TDREPORT_STRUCT (Intel TDX module ABI): its first byte is the TEE type.
         [0x81, 0, ..] if bytes.len() == 1024 => {

@@ -37,7 +37,7 @@ pub(super) fn is_quote(bytes: &[u8]) -> bool {
     matches!(bytes, [4 | 5, 0, _, _, 0x81, 0, 0, 0, ..]) && bytes.len() != REPORT_LEN
 }
 
-/// Bytes as text: hex, with `0x` or without, or base64 of either alphabet, padded or
+/// Bytes as text: hex, with `0x` or without, also with colons, or base64 of either alphabet, padded or
 /// not; in as many lines as somebody made of it.
 pub(super) fn decoded(text: &str) -> Option<Vec<u8>> {
     /// RFC 4648, 4 and 5, after the digits of one are made those of the other.
@@ -50,7 +50,7 @@ pub(super) fn decoded(text: &str) -> Option<Vec<u8>> {
         return None;
     }
     let digits = text.strip_prefix("0x").unwrap_or(&text);
-    if let Ok(bytes) = hex::decode(digits) {
+    if let Ok(bytes) = hex::decode(digits.replace(':', "")) {
         return Some(bytes);
     }
     let text = text.replace('-', "+").replace('_', "/");

@@ -114,6 +114,11 @@ fn a_report_is_the_same_in_bytes_and_as_text_with_and_without_a_table() {
             hex.clone(),
             hex.to_uppercase(),
             format!("0x{hex}\n"),
+            format!("\u{feff}{hex}\r\n"),
+            hex.as_bytes()
+                .chunks(2)
+                .map(|two| format!("{}:", String::from_utf8_lossy(two)))
+                .collect(),
             lines(&hex, "\n"),
             base64.clone(),
             lines(&base64, "\r\n"),
@@ -400,7 +405,7 @@ impl Drop for Folder {
 fn what_is_no_evidence_is_called_by_its_name() {
     let mut sgx = QUOTE.to_vec();
     sgx[4] = 0;
-    let texts: [(Vec<u8>, &str); 21] = [
+    let texts: [(Vec<u8>, &str); 22] = [
         (vec![], "an empty file"),
         (b" \n".to_vec(), "an empty file"),
         (chain().into(), "a certificate in PEM"),
@@ -421,6 +426,7 @@ fn what_is_no_evidence_is_called_by_its_name() {
             "a signed token (JWT)",
         ),
         (vec![0x1f, 0x8b, 8, 0], "compressed (gzip)"),
+        (vec![0xff, 0xfe, b'0', 0], "text in UTF-16"),
         (b"\x7fELF\x02".to_vec(), "a program (ELF)"),
         (b"hello, machine".to_vec(), "text that is neither"),
         (b"{\"a\":".to_vec(), "JSON that cannot be read"),
