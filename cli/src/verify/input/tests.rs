@@ -40,6 +40,12 @@ fn certificate() -> &'static [u8] {
     world().chip.certificate()
 }
 
+/// Digits in pairs, as OpenSSL prints them.
+fn with_colons(hex: &str) -> String {
+    let pairs = hex.as_bytes().chunks(2).map(String::from_utf8_lossy);
+    pairs.collect::<Vec<_>>().join(":")
+}
+
 /// The chain of the chip's key in PEM.
 fn chain() -> String {
     let World { vendor, chip } = world();
@@ -115,10 +121,7 @@ fn a_report_is_the_same_in_bytes_and_as_text_with_and_without_a_table() {
             hex.to_uppercase(),
             format!("0x{hex}\n"),
             format!("\u{feff}{hex}\r\n"),
-            hex.as_bytes()
-                .chunks(2)
-                .map(|two| format!("{}:", String::from_utf8_lossy(two)))
-                .collect(),
+            with_colons(&hex),
             lines(&hex, "\n"),
             base64.clone(),
             lines(&base64, "\r\n"),
