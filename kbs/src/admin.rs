@@ -22,7 +22,7 @@ pub struct Admin {
 struct Issuer {
     key: DecodingKey,
     algorithms: Vec<Algorithm>,
-    issuer: String,
+    name: String,
     audience: String,
 }
 
@@ -99,7 +99,7 @@ impl Admin {
             issuers.push(Issuer {
                 key,
                 algorithms,
-                issuer,
+                name: issuer,
                 audience,
             });
         }
@@ -150,7 +150,7 @@ impl Admin {
                 return None;
             }
             let mut validation = Validation::new(algorithm);
-            validation.set_issuer(&[&issuer.issuer]);
+            validation.set_issuer(&[&issuer.name]);
             validation.set_audience(&[&issuer.audience]);
             validation.set_required_spec_claims(&["exp", "iss", "aud"]);
             validation.validate_nbf = true;

@@ -25,7 +25,7 @@ const RSA_OAEP_256: &str = "RSA-OAEP-256";
 
 /// A sealed secret.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Jwe {
+pub struct Jwe {
     protected: String,
     encrypted_key: String,
     iv: String,
@@ -35,7 +35,7 @@ pub(crate) struct Jwe {
 
 /// Why nothing can be sealed to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum JweError {
+pub enum JweError {
     /// Another algorithm, `RSA1_5` included, or another curve.
     #[error("the guest's key is for an algorithm that this broker does not use")]
     Algorithm,
@@ -73,7 +73,7 @@ struct Point<'a> {
 ///
 /// # Errors
 /// When they cannot.
-pub(crate) fn require_sealable(key: &TeeKey) -> Result<(), JweError> {
+pub fn require_sealable(key: &TeeKey) -> Result<(), JweError> {
     match key {
         TeeKey::Ec { crv, alg, x, y } => {
             Curve::of(crv, alg)?.point(x, y)?;
@@ -89,7 +89,7 @@ pub(crate) fn require_sealable(key: &TeeKey) -> Result<(), JweError> {
 ///
 /// # Errors
 /// When the key is of another kind, or none.
-pub(crate) fn seal(key: &TeeKey, secret: &[u8]) -> Result<Jwe, JweError> {
+pub fn seal(key: &TeeKey, secret: &[u8]) -> Result<Jwe, JweError> {
     let mut content_key = Zeroizing::new([0; 32]);
     SystemRandom::new().fill(&mut *content_key)?;
     let (header, encrypted_key) = match key {
@@ -204,11 +204,12 @@ impl Curve {
 /// agreed secret, the algorithm's name with its length, two empty parties, and the
 /// number of bits.
 fn concat_kdf(agreed: &[u8]) -> [u8; 32] {
-    const NAME_LEN: u32 = ECDH_ES_A256KW.len() as u32;
+    // Its length, as 32 bits.
+    const NAME_LEN: [u8; 4] = [0, 0, 0, 14];
     let mut hash = Context::new(&SHA256);
     hash.update(&1_u32.to_be_bytes());
     hash.update(agreed);
-    hash.update(&NAME_LEN.to_be_bytes());
+    hash.update(&NAME_LEN);
     hash.update(ECDH_ES_A256KW.as_bytes());
     hash.update(&[0; 8]);
     hash.update(&256_u32.to_be_bytes());

@@ -8,7 +8,7 @@ mod gate;
 pub mod grant;
 pub mod grants;
 pub mod guest;
-mod jwe;
+pub mod jwe;
 pub mod ledger;
 pub mod log;
 mod metrics;

@@ -133,15 +133,14 @@ pub(crate) fn set_key(state: &Connection, vault: &Vault) -> rusqlite::Result<()>
 /// The salt of passphrases, made with the state.
 pub(crate) fn salt(state: &mut Connection) -> Result<Vec<u8>> {
     let transaction = store::begin(state)?;
-    let salt = match store::meta(&transaction, SALT)? {
-        Some(salt) => salt,
-        None => {
-            let mut salt = [0; 16];
-            let made = SystemRandom::new().fill(&mut salt);
-            made.ok().context("there is no randomness")?;
-            store::set_meta(&transaction, SALT, &salt)?;
-            salt.to_vec()
-        }
+    let salt = if let Some(salt) = store::meta(&transaction, SALT)? {
+        salt
+    } else {
+        let mut salt = [0; 16];
+        let made = SystemRandom::new().fill(&mut salt);
+        made.ok().context("there is no randomness")?;
+        store::set_meta(&transaction, SALT, &salt)?;
+        salt.to_vec()
     };
     transaction.commit()?;
     Ok(salt)

@@ -3,8 +3,6 @@
 use core::fmt;
 use core::str::FromStr;
 
-use job::Digest;
-
 /// The repository of secrets of one job: `cdvm/<HOST_DATA>/<name>`. No owner has it.
 pub const JOBS: &str = "cdvm";
 
@@ -38,11 +36,6 @@ impl Resource {
     /// Whether it is a secret of one job, put there by the operator.
     pub fn is_of_a_job(&self) -> bool {
         self.repository() == JOBS
-    }
-
-    /// The secret `name` of the guest with this HOST_DATA.
-    pub fn of_job(host_data: Digest, name: &str) -> Result<Self, ResourceError> {
-        format!("{JOBS}/{host_data}/{name}").parse()
     }
 }
 

@@ -36,8 +36,11 @@ impl SessionId {
     }
 
     fn made_at(self) -> Timestamp {
-        let [a, b, c, d, e, ..] = self.0;
-        Timestamp::from_secs(u64::from_be_bytes([0, 0, 0, a, b, c, d, e]))
+        let (time, _) = self.0.split_at(5);
+        let secs = time
+            .iter()
+            .fold(0, |secs, byte| secs << 8 | u64::from(*byte));
+        Timestamp::from_secs(secs)
     }
 
     fn is_alive(self, now: Timestamp) -> bool {

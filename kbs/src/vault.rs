@@ -204,7 +204,7 @@ mod tests {
         ] {
             assert_eq!(*key_of(text).unwrap(), raw);
         }
-        for wrong in [&b""[..], &raw[1..], b"\n", hex[1..].as_bytes(), &[0; 33]] {
+        for wrong in [&b""[..], &raw[1..], b"\n", &hex.as_bytes()[1..], &[0; 33]] {
             assert!(key_of(wrong).is_none());
         }
     }

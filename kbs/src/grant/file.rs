@@ -159,11 +159,7 @@ fn grant(owner: &str, form: Form) -> Result<Grant, GrantError> {
         runs_per_customer,
         runs_per_day,
     } = form;
-    let bad = |field: &'static str, problem: String| GrantError::Field {
-        name: name.clone(),
-        field,
-        problem,
-    };
+    let bad = |field, problem: String| bad(&name, field, problem);
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(plain) {
         let problem = format!("must be 1 to {MAX_NAME} letters, digits, `_`, `.` or `-`");
@@ -187,10 +183,7 @@ fn grant(owner: &str, form: Form) -> Result<Grant, GrantError> {
     let workload = match (workload, workload_digest) {
         (Some(workload), None) => Program::Whole(Box::new(workload)),
         (None, Some(digest)) => Program::Digest(digest),
-        (Some(_), Some(_)) | (None, None) => {
-            let problem = "or workload_digest must stand there, and not both: the whole program is what is granted";
-            return Err(bad("workload", problem.to_owned()));
-        }
+        (Some(_), Some(_)) | (None, None) => return Err(bad("workload", PROGRAM.to_owned())),
     };
     let params = match params {
         OneOrList::List(params) => Params::Exactly(params),
@@ -209,25 +202,11 @@ fn grant(owner: &str, form: Form) -> Result<Grant, GrantError> {
         }
     };
     let not_before = time(&not_before).map_err(|problem| bad("not_before", problem))?;
-    let not_after = match not_after {
-        DateOrWord::Date(date) => Some(time(&date).map_err(|problem| bad("not_after", problem))?),
-        DateOrWord::Word(word) if word == "never" => None,
-        DateOrWord::Word(word) => {
-            let problem = format!("is {word:?}, and must be a date or \"never\"");
-            return Err(bad("not_after", problem));
-        }
-    };
+    let not_after = end(not_after).map_err(|problem| bad("not_after", problem))?;
     if not_after.is_some_and(|end| end < not_before) {
         return Err(bad("not_after", "is before not_before".to_owned()));
     }
-    let number = |field: &'static str, limit: NumberOrWord| match limit {
-        NumberOrWord::Number(most) => Ok(Limit::AtMost(most)),
-        NumberOrWord::Word(word) if word == "unlimited" => Ok(Limit::Unlimited),
-        NumberOrWord::Word(word) => {
-            let problem = format!("is {word:?}, and must be a number or \"unlimited\"");
-            Err(bad(field, problem))
-        }
-    };
+    let number = |field, limit| number(limit).map_err(|problem| bad(field, problem));
     let limits = Limits {
         runs: number("runs", runs)?,
         runs_per_customer: number("runs_per_customer", runs_per_customer)?,
@@ -249,6 +228,35 @@ fn grant(owner: &str, form: Form) -> Result<Grant, GrantError> {
         not_after,
         limits,
     })
+}
+
+const PROGRAM: &str =
+    "or workload_digest must stand there, and not both: the whole program is what is granted";
+
+fn bad(name: &str, field: &'static str, problem: String) -> GrantError {
+    GrantError::Field {
+        name: name.to_owned(),
+        field,
+        problem,
+    }
+}
+
+fn number(limit: NumberOrWord) -> Result<Limit, String> {
+    match limit {
+        NumberOrWord::Number(most) => Ok(Limit::AtMost(most)),
+        NumberOrWord::Word(word) if word == "unlimited" => Ok(Limit::Unlimited),
+        NumberOrWord::Word(word) => Err(format!(
+            "is {word:?}, and must be a number or \"unlimited\""
+        )),
+    }
+}
+
+fn end(not_after: DateOrWord) -> Result<Option<Timestamp>, String> {
+    match not_after {
+        DateOrWord::Date(date) => time(&date).map(Some),
+        DateOrWord::Word(word) if word == "never" => Ok(None),
+        DateOrWord::Word(word) => Err(format!("is {word:?}, and must be a date or \"never\"")),
+    }
 }
 
 fn any<T>(word: &str, value: T) -> Result<T, String> {

@@ -68,7 +68,7 @@ fn every_other_job_is_refused_by_what_differs() {
         (
             with(|t| {
                 t["workload"]["env"] =
-                    json!([{"name": "LANG", "value": "C"}, {"name": "LD_PRELOAD", "value": "/x"}])
+                    json!([{"name": "LANG", "value": "C"}, {"name": "LD_PRELOAD", "value": "/x"}]);
             }),
             "workload environment",
         ),
@@ -171,7 +171,11 @@ fn what_is_written_reads_back_and_is_explained() {
     all.push(second);
     for (grant, name) in all.iter().zip(["score", "two"]) {
         let text = format!("version = 1\n{}", render(grant, name));
-        assert_eq!(parse("acme", &text).unwrap(), [grant.clone()], "{text}");
+        assert_eq!(
+            parse("acme", &text).unwrap(),
+            core::slice::from_ref(grant),
+            "{text}"
+        );
     }
     let words = explain(&all[0]);
     for part in [
