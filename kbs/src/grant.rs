@@ -4,6 +4,8 @@
 mod explain;
 mod file;
 
+use std::sync::Arc;
+
 use job::{
     Check, Digest, ImageRef, Manifest, OutputFrom, Param, PublicKey, Timestamp, Workload, canonical,
 };
@@ -25,9 +27,10 @@ pub struct Grant {
     /// Under which name the terms must ask for it.
     pub secret: String,
     /// Images of the agent, each of which the owner trusts to run the workload alone.
-    pub agents: Vec<ImageRef>,
+    /// Lists are shared by grants that say the same.
+    pub agents: Arc<[ImageRef]>,
     /// SHA-256 of policy texts the owner trusts to let no host look in.
-    pub policies: Vec<Digest>,
+    pub policies: Arc<[Digest]>,
     /// The program, whole: an image alone would let a customer order it with a command
     /// line that prints the secret.
     pub workload: Program,
@@ -53,7 +56,7 @@ pub struct Grant {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Program {
     /// Written out.
-    Whole(Box<Workload>),
+    Whole(Arc<Workload>),
     /// SHA-256 of its canonical JSON.
     Digest(Digest),
 }
@@ -64,7 +67,7 @@ pub enum Params {
     /// Whatever the terms offer. A decision, made by name.
     Any,
     /// Exactly these.
-    Exactly(Vec<Param>),
+    Exactly(Arc<[Param]>),
 }
 
 /// Whose orders.
@@ -73,7 +76,7 @@ pub enum Customers {
     /// Anybody's. A decision, made by name.
     Any,
     /// Those of these keys.
-    These(Vec<PublicKey>),
+    These(Arc<[PublicKey]>),
 }
 
 /// How often a grant may be used. A run is an attempt of an order.
@@ -214,7 +217,7 @@ impl Grant {
             Params::Any => {}
             Params::Exactly(params) => {
                 let (wanted, seen) = (|| format!("{params:?}"), || format!("{:?}", terms.params));
-                require(*params == terms.params, "parameters", wanted, seen)?;
+                require(**params == *terms.params, "parameters", wanted, seen)?;
             }
         }
         // Version 1 of terms allows no network; a version that does is not this one.

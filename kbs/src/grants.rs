@@ -15,9 +15,6 @@ use crate::resource::Resource;
 /// Longest file that is read: the parser's own limit is lower.
 const MAX_FILE: u64 = 17 * 1024 * 1024;
 
-/// Grants by what they grant.
-pub type ByResource = BTreeMap<Resource, Vec<Arc<Grant>>>;
-
 /// The folder of grants.
 pub struct Grants {
     folder: PathBuf,
@@ -26,7 +23,8 @@ pub struct Grants {
 
 struct Owner {
     stamp: Stamp,
-    grants: ByResource,
+    /// By resource.
+    grants: Vec<Arc<Grant>>,
 }
 
 /// What tells that a file changed: time, length and inode.
@@ -69,19 +67,21 @@ impl Grants {
     /// The grants for a secret.
     pub fn of(&self, resource: &Resource) -> Vec<Arc<Grant>> {
         let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
-        let owner = owners.get(resource.repository());
-        let grants = owner.and_then(|owner| owner.grants.get(resource));
-        grants.cloned().unwrap_or_default()
+        let Some(owner) = owners.get(resource.repository()) else {
+            return Vec::new();
+        };
+        let first = owner
+            .grants
+            .partition_point(|grant| grant.resource < *resource);
+        let behind = owner.grants.iter().skip(first);
+        let of = behind.take_while(|grant| grant.resource == *resource);
+        of.cloned().collect()
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
         let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
-        owners
-            .values()
-            .flat_map(|owner| owner.grants.values())
-            .map(Vec::len)
-            .sum()
+        owners.values().map(|owner| owner.grants.len()).sum()
     }
 
     /// Reads what changed.
@@ -129,13 +129,14 @@ impl Grants {
         let mut owners = self.owners.write().unwrap_or_else(PoisonError::into_inner);
         let entry = owners.entry(owner.to_owned()).or_insert_with(|| Owner {
             stamp,
-            grants: BTreeMap::new(),
+            grants: Vec::new(),
         });
         entry.stamp = stamp;
         let what = match read {
             Ok((grants, digest)) => {
                 let count = grants.len();
-                entry.grants = by_resource(grants);
+                entry.grants = grants.into_iter().map(Arc::new).collect();
+                entry.grants.sort_by(|a, b| a.resource.cmp(&b.resource));
                 What::Read(count, digest)
             }
             Err(error) => What::Refused(error),
@@ -145,15 +146,6 @@ impl Grants {
             what,
         })
     }
-}
-
-fn by_resource(grants: Vec<Grant>) -> ByResource {
-    let mut all = ByResource::new();
-    for grant in grants {
-        let of = all.entry(grant.resource.clone()).or_default();
-        of.push(Arc::new(grant));
-    }
-    all
 }
 
 /// Owner to file: `<owner>.toml`. Others in the folder mean nothing.

@@ -2,6 +2,7 @@
 //! nothing is left out by hand.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use job::{Terms, policy_digest};
@@ -89,10 +90,10 @@ fn build(owner: &str, resource: Resource, wanted: args::Grant) -> Result<Grant> 
         id: format!("{owner}/{name}"),
         resource,
         secret,
-        agents,
-        policies,
-        workload: Program::Whole(Box::new(terms.workload.clone())),
-        params: Params::Exactly(terms.params.clone()),
+        agents: agents.into(),
+        policies: policies.into(),
+        workload: Program::Whole(Arc::new(terms.workload.clone())),
+        params: Params::Exactly(terms.params.clone().into()),
         input_max_bytes: terms.input.max_bytes,
         output_from: terms.output.from,
         output_max_bytes: terms.output.max_bytes,
@@ -131,7 +132,7 @@ fn read_customers(all: &[String]) -> Result<Customers> {
             format!("{text:?} is no customer: npub1…, 64 hex digits, or `any` alone")
         })
     });
-    Ok(Customers::These(keys.collect::<Result<_>>()?))
+    Ok(Customers::These(keys.collect::<Result<Vec<_>>>()?.into()))
 }
 
 fn limit(text: &str) -> Result<Limit> {

@@ -1,6 +1,9 @@
 //! An owner's grants as they are written: TOML, one file for each owner, unknown fields
 //! refused, every field required.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use job::{Digest, ImageRef, OutputFrom, Param, PublicKey, Timestamp, Workload};
 use serde::Deserialize;
 
@@ -124,19 +127,78 @@ pub fn parse(owner: &str, text: &str) -> Result<Vec<Grant>, GrantError> {
     }
     // What editors of other systems put first means nothing.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let file: File = toml::from_str(text).map_err(|error| GrantError::Form(error.to_string()))?;
-    if file.version != 1 {
-        return Err(GrantError::Version(file.version));
+    // All of a long file at once would take ten times its length in memory. What makes
+    // no sense in parts (a line like that in a text of several lines) is read whole.
+    let grants = match collect(owner, parts(text)) {
+        Err(GrantError::Form(_)) => collect(owner, core::iter::once(Cow::Borrowed(text))),
+        read => read,
+    }?;
+    let mut names: Vec<&str> = grants.iter().map(|grant| &*grant.id).collect();
+    names.sort_unstable();
+    let twice = names.windows(2).find(|pair| pair.first() == pair.last());
+    match twice.and_then(|pair| pair.first()) {
+        Some(id) => Err(GrantError::Twice((*id).to_owned())),
+        None => Ok(grants),
     }
-    let mut names = std::collections::BTreeSet::new();
-    let mut grants = Vec::with_capacity(file.grant.len());
-    for form in file.grant {
-        if !names.insert(form.name.clone()) {
-            return Err(GrantError::Twice(form.name));
+}
+
+fn collect<'a>(
+    owner: &str,
+    texts: impl Iterator<Item = Cow<'a, str>>,
+) -> Result<Vec<Grant>, GrantError> {
+    let mut grants: Vec<Grant> = Vec::new();
+    for text in texts {
+        let file: File =
+            toml::from_str(&text).map_err(|error| GrantError::Form(error.to_string()))?;
+        if file.version != 1 {
+            return Err(GrantError::Version(file.version));
         }
-        grants.push(grant(owner, form)?);
+        for form in file.grant {
+            let mut grant = grant(owner, form)?;
+            if let Some(before) = grants.last() {
+                share(&mut grant, before);
+            }
+            grants.push(grant);
+        }
     }
     Ok(grants)
+}
+
+/// The file's head, and each grant as a file of its own.
+fn parts(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    let begins = text.match_indices("\n[[grant]]").map(|(at, _)| at + 1);
+    let mut ends: Vec<usize> = begins.chain([text.len()]).collect();
+    ends.dedup();
+    let mut from = 0;
+    ends.into_iter().map(move |end| {
+        let part = text.get(from..end).unwrap_or_default();
+        let is_head = from == 0;
+        from = end;
+        if is_head {
+            Cow::Borrowed(part)
+        } else {
+            Cow::Owned(format!("version = 1\n{part}"))
+        }
+    })
+}
+
+/// What says the same is kept once: owners grant many secrets to one program.
+fn share(grant: &mut Grant, before: &Grant) {
+    if grant.agents == before.agents {
+        grant.agents = before.agents.clone();
+    }
+    if grant.policies == before.policies {
+        grant.policies = before.policies.clone();
+    }
+    if grant.workload == before.workload {
+        grant.workload = before.workload.clone();
+    }
+    if grant.params == before.params {
+        grant.params = before.params.clone();
+    }
+    if grant.customers == before.customers {
+        grant.customers = before.customers.clone();
+    }
 }
 
 fn grant(owner: &str, form: Form) -> Result<Grant, GrantError> {
@@ -181,12 +243,12 @@ fn grant(owner: &str, form: Form) -> Result<Grant, GrantError> {
         return Err(bad("policies", problem.to_owned()));
     }
     let workload = match (workload, workload_digest) {
-        (Some(workload), None) => Program::Whole(Box::new(workload)),
+        (Some(workload), None) => Program::Whole(Arc::new(workload)),
         (None, Some(digest)) => Program::Digest(digest),
         (Some(_), Some(_)) | (None, None) => return Err(bad("workload", PROGRAM.to_owned())),
     };
     let params = match params {
-        OneOrList::List(params) => Params::Exactly(params),
+        OneOrList::List(params) => Params::Exactly(params.into()),
         OneOrList::Word(word) => {
             any(&word, Params::Any).map_err(|problem| bad("params", problem))?
         }
@@ -195,7 +257,7 @@ fn grant(owner: &str, form: Form) -> Result<Grant, GrantError> {
         OneOrList::List(keys) => {
             let keys = keys.iter().map(|key| read_key(key));
             let keys: Result<Vec<PublicKey>, String> = keys.collect();
-            Customers::These(keys.map_err(|problem| bad("customers", problem))?)
+            Customers::These(keys.map_err(|problem| bad("customers", problem))?.into())
         }
         OneOrList::Word(word) => {
             any(&word, Customers::Any).map_err(|problem| bad("customers", problem))?
@@ -216,8 +278,8 @@ fn grant(owner: &str, form: Form) -> Result<Grant, GrantError> {
         id: format!("{owner}/{name}"),
         resource,
         secret,
-        agents,
-        policies,
+        agents: agents.into(),
+        policies: policies.into(),
         workload,
         params,
         input_max_bytes,

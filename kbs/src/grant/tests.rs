@@ -114,10 +114,11 @@ fn every_other_job_is_refused_by_what_differs() {
         format!("registry.example/agent@sha256:{}", "78".repeat(32))
             .parse()
             .unwrap(),
-    ];
+    ]
+    .into();
     assert_eq!(refused(&grant, &manifest(1)), "agent");
     let mut grant = self::grant();
-    grant.policies = vec![job::Digest::of(b"allow all")];
+    grant.policies = vec![job::Digest::of(b"allow all")].into();
     assert_eq!(refused(&grant, &manifest(1)), "policy");
 }
 
@@ -195,6 +196,25 @@ fn what_is_written_reads_back_and_is_explained() {
 }
 
 #[test]
+fn many_grants_are_read_as_one_by_one_and_share_what_is_the_same() {
+    let text = text();
+    let block = text.trim_start_matches("version = 1\n");
+    let many = (0..50).map(|n| block.replace("\"score\"", &format!("\"n{n}\"")));
+    let all = parse(
+        "acme",
+        &format!("version = 1\n{}", many.collect::<String>()),
+    )
+    .unwrap();
+    assert_eq!(all.len(), 50);
+    assert_eq!(all[49].id, "acme/n49");
+    assert!(std::sync::Arc::ptr_eq(&all[0].agents, &all[49].agents));
+    let Program::Whole(workload) = &all[49].workload else {
+        panic!("another form");
+    };
+    assert_eq!(**workload, terms().workload);
+}
+
+#[test]
 fn a_file_with_anything_wrong_is_refused_as_a_whole_and_says_what() {
     let text = text();
     let twice = format!("{text}{}", text.trim_start_matches("version = 1\n"));
@@ -256,6 +276,9 @@ fn a_file_with_anything_wrong_is_refused_as_a_whole_and_says_what() {
     for owner in ["cdvm", "", "a/b", "../x", ".x"] {
         assert!(parse(owner, "version = 1\n").is_err(), "{owner}");
     }
+    // A text of several lines may hold what else begins a grant.
+    let lines = text.replace("\"PATH=/\"", "\"\"\"A=\n[[grant]]\nx\"\"\"");
+    assert_eq!(parse("acme", &lines).unwrap().len(), 1);
     // What editors leave is no fault.
     let windows = format!("\u{feff}{}", text.replace('\n', "\r\n"));
     assert_eq!(parse("acme", &windows).unwrap().len(), 1);

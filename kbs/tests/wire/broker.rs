@@ -206,6 +206,10 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -218,7 +222,7 @@ impl Broker {
 
     /// As it is told to stop.
     pub(crate) fn stop(mut self) {
-        let pid = self.child.id().to_string();
+        let pid = self.id().to_string();
         assert!(Command::new("kill").arg(pid).status().unwrap().success());
         assert!(self.child.wait().unwrap().success());
     }
