@@ -8,7 +8,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check e2e fmt clippy unit unit-build fuzz wasm deny images test-images reproducible simtee cluster shell down tcb bench bench-job bench-evidence bench-agent clean preflight preflight-build tools targets
+.PHONY: help demo test check e2e fmt clippy unit unit-build fuzz wasm deny images test-images reproducible simtee cluster shell down tcb bench bench-job bench-evidence bench-agent bench-kbs clean preflight preflight-build tools targets
 
 cluster_dir := e2e/cluster
 world := target/world
@@ -109,7 +109,7 @@ e2e: preflight tools images simtee test-images
 	@binary=$$(cargo test --quiet --locked --workspace $(with_tdx) --test e2e --no-run --message-format json | sed -n 's/.*"executable":"\([^"]*\/e2e-[^"]*\)".*/\1/p' | tail -n 1) && \
 	  RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(cluster_dir)/with-world.sh e2e "$$binary" $(SCENARIO)
 
-bench: bench-job bench-evidence bench-agent ## figures beside their peers: tables, and target/bench/*.json
+bench: bench-job bench-evidence bench-agent bench-kbs ## figures beside their peers: tables, and target/bench/*.json
 
 bench-job: preflight tools images simtee ## from request to result, and what Kubernetes does in that time
 	@$(cluster_dir)/images.sh probe
@@ -118,6 +118,10 @@ bench-job: preflight tools images simtee ## from request to result, and what Kub
 
 bench-evidence: targets ## the verifier beside the sev crate's, on one core, and in a JavaScript engine
 	@evidence/bench.sh
+
+bench-kbs: targets ## the key broker: how fast, how large
+	@$(cluster_dir)/images.sh kbs
+	@cargo bench --quiet --locked --package kbs --bench kbs
 
 bench-agent: targets ## sizes of what a customer must trust
 	@$(cluster_dir)/images.sh agent probe

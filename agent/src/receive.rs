@@ -132,15 +132,14 @@ pub(crate) async fn secrets(
 ) -> Result<Vec<(String, Zeroizing<Vec<u8>>)>, Stop> {
     let mut secrets = Vec::new();
     for secret in &manifest.terms().secrets {
-        let path = match secret.resource.strip_prefix("kbs:///") {
-            Some(path) => path.to_owned(),
-            None => format!("cdvm/{host_data}/{}", secret.name),
-        };
         let refused = || {
             let text = format!("the broker refused the secret {:?}", secret.name);
             Stop::new(AgentExit::SecretRefused, text)
         };
-        let value = guest.resource(&path).await.ok_or_else(refused)?;
+        let value = guest
+            .resource(&secret.path(host_data))
+            .await
+            .ok_or_else(refused)?;
         secrets.push((secret.name.clone(), value));
     }
     Ok(secrets)

@@ -124,6 +124,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: CollateralCommand,
     },
+    /// Keep secrets that only attested machines get: grants, counts and the log of your key broker (cdvm-kbs)
+    Kbs,
 }
 
 /// The end of `cdvm measure --help`.

@@ -25,6 +25,7 @@ mod material;
 mod measure;
 mod news;
 mod offers;
+mod owner;
 mod request;
 mod run;
 mod send;
@@ -57,6 +58,12 @@ use settings::Settings;
 
 fn main() -> ExitCode {
     relay::install_crypto_provider();
+    if let Some(words) = owner::words() {
+        let problem = owner::become_it(words);
+        let exit = problem.exit;
+        Teller::new(false, true, people::Detail::Summary).tell(&News::Stopped(problem));
+        return ExitCode::from(exit.code());
+    }
     let Args { global, command } = Args::parse();
     if global.debug {
         trace();
@@ -113,6 +120,7 @@ async fn dispatch(context: &Context<'_>, command: Command) -> Result<()> {
         Command::Collateral { command } => stock::collateral(context, command).await,
         // It was done before there were settings.
         Command::Config(_) => Ok(()),
+        Command::Kbs => Err(owner::not_first().into()),
         Command::Jobs(args) => jobs::jobs(context, &args),
         Command::Show(args) => jobs::show(context, &args),
         Command::Forget(args) => forget::forget(context, &args),
@@ -160,6 +168,7 @@ fn teller(json: bool, command: &Command) -> Teller {
         | Command::Forget(_)
         | Command::Config(_)
         | Command::Collateral { .. }
+        | Command::Kbs
         | Command::Measure(_) => false,
     };
     let detail = if verbose {
@@ -178,7 +187,8 @@ fn stdout_is_taken(command: &Command) -> bool {
         Command::Request(request) => request.yaml,
         Command::Measure(measure) => measure.prints_text(),
         Command::Config(config) => config.path,
-        Command::Key { .. }
+        Command::Kbs
+        | Command::Key { .. }
         | Command::Offers(_)
         | Command::Verify(_)
         | Command::Send(_)

@@ -4,7 +4,7 @@
 #
 #   NAME/          OCI layout; the image holds this one binary and nothing else
 #   images.env     NAME=localhost:5000/name@sha256:… for each image
-#   cdvm           the customer's command, static
+#   cdvm, cdvm-kbs the customer's command and the owner's, static
 # and fills the digests of the examples into target/examples/*/service.yaml.
 set -euo pipefail
 export LC_ALL=C
@@ -45,19 +45,22 @@ service() { # NAME: fills the digest into the example's service.yaml
 }
 
 packages=("$@") # without names: what users run; probe, rogue and simtee are for scenarios only
-((${#packages[@]})) || packages=(agent operator bridge cli analyse redact)
+((${#packages[@]})) || packages=(agent operator bridge kbs cli analyse redact)
+
+declare -A binary=([cli]=cdvm [kbs]=cdvm-kbs) # where it is not the package's name
 
 mkdir -p "$out"
 touch "$out/images.env"
 cp "$out/images.env" "$out/images.env.new"
 for package in "${packages[@]}"; do
-  [[ -e $target/$triple/image/${package/cli/cdvm} ]] || echo "image      building $package: about a minute, once"
+  [[ -e $target/$triple/image/${binary[$package]:-$package} ]] || echo "image      building $package: about a minute, once"
   build "$package"
   sed -i "/^$package=/d" "$out/images.env.new"
   case $package in
     agent) image agent agent /cdvm-agent '["/cdvm-agent"]' ;;
     operator) image operator operator /operator '["/operator"]' ;;
     bridge) image bridge bridge /bridge '["/bridge"]' ;;
+    kbs) image kbs cdvm-kbs /cdvm-kbs '["/cdvm-kbs"]' && install -m 755 "$target/$triple/image/cdvm-kbs" "$out/cdvm-kbs" ;;
     simtee) ;; # a program of the host
     cli) install -m 755 "$target/$triple/image/cdvm" "$out/cdvm" ;;
     *) image "$package" "$package" "/$package" "[\"/$package\"]" PATH=/ ;;&

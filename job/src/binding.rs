@@ -5,7 +5,7 @@ mod initdata;
 mod reportdata;
 
 pub use initdata::{
-    InitData, InitDataError, decode_annotation, encode_annotation, init_data, policy_digest,
-    policy_text,
+    InitData, InitDataError, decode_annotation, encode_annotation, init_data, manifest_of,
+    policy_digest, policy_text,
 };
 pub use reportdata::{ReportData, report_data};

@@ -11,6 +11,7 @@ mod admit;
 mod attestation;
 mod binding;
 pub mod canonical;
+mod checks;
 mod ending;
 mod ids;
 mod image;
@@ -19,6 +20,7 @@ mod observed;
 mod offer;
 mod order;
 mod plan;
+mod recognize;
 mod record;
 mod terms;
 mod told;
@@ -28,14 +30,15 @@ mod wait;
 #[cfg(test)]
 mod examples;
 
-pub use accept::{Accepted, Explanation, NEWER_FIRMWARE, Refusal, UNKNOWN_PROCESSOR, accept};
+pub use accept::{Accepted, accept};
 pub use action::{Action, Plan, Reason, Weight};
 pub use admit::{Rejected, Service, admit};
 pub use attestation::{Attestation, AttestationError};
 pub use binding::{
     InitData, InitDataError, ReportData, decode_annotation, encode_annotation, init_data,
-    policy_digest, policy_text, report_data,
+    manifest_of, policy_digest, policy_text, report_data,
 };
+pub use checks::{Explanation, NEWER_FIRMWARE, Refusal, UNKNOWN_PROCESSOR};
 pub use ending::{AgentExit, Ending, EndingError, NoEvidence, Phase};
 pub use evidence::{Check, Timestamp};
 pub use ids::{Challenge, Digest, HexError, JobId, OfferId, PublicKey};
@@ -45,6 +48,7 @@ pub use observed::{Answer, Observed, Pod, PodState, Removal, Tried, Verdict};
 pub use offer::{Offer, OfferContent};
 pub use order::{Event, MAX_ORDER, Order, OrderError, Subject};
 pub use plan::plan;
+pub use recognize::{Recognized, recognize};
 pub use record::{
     Admission, Admitted, Announcement, AttemptRecord, Attested, By, Ended, Job, Object, Record,
     Waiting, Wish,

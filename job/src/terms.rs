@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ImageRef;
+use crate::{Digest, ImageRef};
 
 /// Terms that make sense: every bound below was checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,6 +125,17 @@ pub struct Secret {
     pub name: String,
     /// `job`, or an owner's `kbs:///repository/type/tag`.
     pub resource: String,
+}
+
+impl Secret {
+    /// Where the broker has it, `repository/type/tag`: the owner's place, or, of a
+    /// secret of one job, a place of the guest with this HOST_DATA.
+    pub fn path(&self, host_data: Digest) -> String {
+        match self.resource.strip_prefix("kbs:///") {
+            Some(path) => path.to_owned(),
+            None => format!("cdvm/{host_data}/{}", self.name),
+        }
+    }
 }
 
 /// Size of the virtual machine.

@@ -18,6 +18,7 @@ mod key_server;
 mod newer;
 #[cfg(not(feature = "tdx"))]
 mod no_tdx;
+mod owner;
 mod parties;
 mod refusals;
 mod steps;

@@ -191,7 +191,10 @@ fn what_is_not_this_form_is_refused() {
     let Err(JsonError::Form(why)) = from_guest_components(kind.as_bytes()) else {
         panic!("{kind}");
     };
-    assert!(why.to_string().contains("the name of a kind of certificate, or an object with one"));
+    assert!(
+        why.to_string()
+            .contains("the name of a kind of certificate, or an object with one")
+    );
     // Real ones with a whole chain have 30 kB.
     let padded = format!("{}{text}", " ".repeat(80 * 1024 - text.len()));
     assert!(from_guest_components(padded.as_bytes()).is_ok());

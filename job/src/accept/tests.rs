@@ -18,7 +18,7 @@ fn now() -> Timestamp {
     Timestamp::from_secs(examples::NOW)
 }
 
-fn machine() -> &'static (Vendor, Chip) {
+pub(crate) fn machine() -> &'static (Vendor, Chip) {
     static MACHINE: OnceLock<(Vendor, Chip)> = OnceLock::new();
     MACHINE.get_or_init(|| {
         let vendor = Vendor::generate(Generation::Genoa, examples::NOW).unwrap();
@@ -28,7 +28,7 @@ fn machine() -> &'static (Vendor, Chip) {
     })
 }
 
-fn trust() -> Trust {
+pub(crate) fn trust() -> Trust {
     let (vendor, _) = machine();
     let dates = "source = \"test\"\nfrom = 2026-01-01T00:00:00Z\nuntil = 2028-01-01T00:00:00Z";
     let text = format!(

@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::Deserialize;
 
-use crate::{Digest, Manifest};
+use crate::{Digest, Event, Manifest};
 
 const INITDATA: &str = include_str!("../../../docs/protocol/v1/initdata.toml");
 const AA: &str = include_str!("../../../docs/protocol/v1/aa.toml");
@@ -38,6 +38,9 @@ pub enum InitDataError {
     /// The finished text does not read back as what was put in.
     #[error("the init data do not read back as what was put in")]
     ReadBack,
+    /// The last line is not that of a job.
+    #[error("the init data end without the manifest of a job, signed by its customer")]
+    NoManifest,
     /// An annotation that is not base64 of gzip of a text.
     #[error("the init-data annotation is not base64 of gzip of a text, or is too long")]
     Annotation,
@@ -52,6 +55,24 @@ pub fn policy_digest() -> Digest {
 pub fn policy_text(manifest: &Manifest) -> String {
     let data = BASE64.encode(manifest.bytes());
     format!("{POLICY}job_data := {{\"manifest\":\"{data}\"}}\n")
+}
+
+/// The manifest that init data carry in the last line of their policy, when `verify`
+/// says that its order was signed. Nothing else of the text was looked at: whether it
+/// is [`init_data`] of this manifest is for who asks to compare.
+///
+/// # Errors
+/// When the last line holds no manifest.
+pub fn manifest_of(
+    toml: &str,
+    verify: impl FnOnce(&Event) -> bool,
+) -> Result<Manifest, InitDataError> {
+    let data = toml
+        .strip_suffix("\"}\n'''\n")
+        .and_then(|text| text.rsplit_once("\njob_data := {\"manifest\":\""))
+        .and_then(|(_, data)| BASE64.decode(data).ok())
+        .ok_or(InitDataError::NoManifest)?;
+    Manifest::parse(&data, verify).map_err(|_| InitDataError::NoManifest)
 }
 
 /// The init data of a manifest.
