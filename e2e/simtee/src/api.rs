@@ -1,11 +1,12 @@
 //! The guest components' HTTP API on 127.0.0.1:8006 (api-server-rest v0.21):
 //! evidence, resources, info, with the real one's status codes and texts.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Query, Request, State};
+use axum::extract::{ConnectInfo, Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 
+use crate::cdh;
 use crate::guest::Guest;
 
 /// Serves until the process ends.
@@ -84,9 +86,19 @@ async fn token(State(guest): State<Arc<Guest>>) -> Response {
     failure("[AA] [ERROR]: Get token failed")
 }
 
-/// As any resource that is not there or not released: they look alike.
-async fn resource() -> Response {
-    failure("[CDH] [ERROR]: Get Resource failed")
+/// A resource of the broker. One that is not there, or not released: they look alike.
+async fn resource(
+    State(guest): State<Arc<Guest>>,
+    Path((repository, kind, tag)): Path<(String, String, String)>,
+) -> Response {
+    match cdh::fetch(&guest, &format!("{repository}/{kind}/{tag}")).await {
+        Ok(secret) => (StatusCode::OK, secret).into_response(),
+        Err(error) => {
+            // Of a real guest nobody sees this either, but its own log.
+            let _ = writeln!(std::io::stderr(), "simtee: {error:#}");
+            failure("[CDH] [ERROR]: Get Resource failed")
+        }
+    }
 }
 
 async fn info(State(guest): State<Arc<Guest>>) -> Response {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use simvendor::{Chip, Fields};
 
+use crate::cdh::{Broker, random};
 use crate::image::ImagePolicy;
 use crate::initdata::InitData;
 use crate::machine;
@@ -34,7 +35,11 @@ pub(crate) struct Launch {
 /// A running machine.
 pub(crate) struct Guest {
     launch: Launch,
+    init_data: String,
     host_data: [u8; 32],
+    broker: Option<Broker>,
+    /// Of this one machine, in all its reports; the firmware makes it when it starts.
+    report_id: [u8; 32],
     images: ImagePolicy,
     chip: Chip,
     policy: Mutex<Policy>,
@@ -48,13 +53,19 @@ impl Guest {
             .as_deref()
             .map(InitData::decode)
             .transpose()?;
-        let (host_data, policy, cdh) = match init_data {
-            Some(data) => (data.host_data, data.policy, data.cdh),
-            None => ([0; 32], None, None),
+        let (host_data, text, policy, cdh, broker) = match init_data {
+            Some(data) => {
+                let broker = Broker::of(data.aa.as_deref(), data.cdh.as_deref())?;
+                (data.host_data, data.text, data.policy, data.cdh, broker)
+            }
+            None => ([0; 32], String::new(), None, None, None),
         };
         Ok(Self {
             launch,
+            init_data: text,
             host_data,
+            broker,
+            report_id: random()?,
             images: ImagePolicy::parse(cdh.as_deref())?,
             chip: machine::chip(machine)?,
             policy: Mutex::new(Policy::load(policy)?),
@@ -67,12 +78,23 @@ impl Guest {
         words.any(|word| word == "agent.guest_components_rest_api=all")
     }
 
+    /// The text it was started with.
+    pub(crate) fn init_data(&self) -> &str {
+        &self.init_data
+    }
+
+    /// The key broker its init data name.
+    pub(crate) const fn broker(&self) -> Option<&Broker> {
+        self.broker.as_ref()
+    }
+
     /// Signed evidence over `data`, as the guest components print it.
     pub(crate) fn evidence(&self, data: [u8; 64]) -> Result<Value> {
         let fields = Fields {
             policy: GUEST_POLICY | if self.launch.debug { DEBUG } else { 0 },
             report_data: data,
             host_data: self.host_data,
+            report_id: self.report_id,
             measurement: simvendor::measurement(self.launch.vcpus, &self.launch.kernel_params),
             ..Fields::new(&self.chip)
         };

@@ -16,6 +16,10 @@ const MAX_LEN: u64 = 8 * 1024 * 1024;
 pub(crate) struct InitData {
     /// HOST_DATA: the digest cut or padded to 32 bytes.
     pub(crate) host_data: [u8; 32],
+    /// The text, as it was hashed.
+    pub(crate) text: String,
+    /// `aa.toml`.
+    pub(crate) aa: Option<String>,
     /// `policy.rego`.
     pub(crate) policy: Option<String>,
     /// `cdh.toml`.
@@ -40,22 +44,22 @@ impl InitData {
             .take(MAX_LEN)
             .read_to_string(&mut text)
             .context("failed to unpack the init data's gzip")?;
-        Self::parse(&text)
+        Self::parse(text)
     }
 
-    fn parse(text: &str) -> Result<Self> {
+    fn parse(text: String) -> Result<Self> {
         let Form {
             version,
             algorithm,
             mut data,
-        } = toml::from_str(text).context("failed to read the init data's TOML")?;
+        } = toml::from_str(&text).context("failed to read the init data's TOML")?;
         if version != "0.1.0" {
             bail!("the init data have version {version:?}, not 0.1.0");
         }
         let digest = match algorithm.as_str() {
-            "sha256" => Sha256::digest(text).to_vec(),
-            "sha384" => Sha384::digest(text).to_vec(),
-            "sha512" => Sha512::digest(text).to_vec(),
+            "sha256" => Sha256::digest(&text).to_vec(),
+            "sha384" => Sha384::digest(&text).to_vec(),
+            "sha512" => Sha512::digest(&text).to_vec(),
             other => bail!("the init data have the unknown algorithm {other:?}"),
         };
         let mut host_data = [0; 32];
@@ -64,6 +68,8 @@ impl InitData {
         }
         Ok(Self {
             host_data,
+            text,
+            aa: data.remove("aa.toml"),
             policy: data.remove("policy.rego"),
             cdh: data.remove("cdh.toml"),
         })

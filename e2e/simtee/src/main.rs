@@ -7,10 +7,12 @@
 //! is allowed to act. No hardware is involved and nothing is confidential.
 
 mod api;
+mod cdh;
 mod guest;
 mod host;
 mod image;
 mod initdata;
+mod jwe;
 mod kata;
 mod machine;
 mod network;
@@ -31,6 +33,7 @@ usage:
 ";
 
 fn main() -> ExitCode {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
