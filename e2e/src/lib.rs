@@ -17,6 +17,7 @@ pub mod blossom;
 pub mod commons;
 pub mod customer;
 pub mod hostile;
+pub mod owner;
 pub mod phases;
 pub mod provider;
 pub mod relay;

@@ -14,5 +14,6 @@ mod hostile;
 mod once;
 mod removal;
 mod secrecy;
+mod secrets;
 mod tampered_pod;
 mod waiting;

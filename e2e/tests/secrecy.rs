@@ -59,13 +59,13 @@ fn the_provider_sees_nothing_of_the_data() -> anyhow::Result<()> {
             "{said}"
         );
 
-        search(provider, &pod)?;
+        search(provider, &pod, MARKER)?;
 
         let status = running.wait().await?;
         assert!(status.success());
         assert!(std::fs::read_to_string(output)?.starts_with(MARKER));
         provider.destroyed(&job.name_any(), SOON).await?;
-        search(provider, &pod)?;
+        search(provider, &pod, MARKER)?;
         for event in provider.events().await {
             assert!(!dvm::event::to_json(&event).contains(MARKER));
         }
@@ -77,7 +77,7 @@ fn the_provider_sees_nothing_of_the_data() -> anyhow::Result<()> {
 }
 
 /// Everything Kubernetes and the node hold about it.
-fn search(provider: &Provider, pod: &str) -> anyhow::Result<()> {
+pub(crate) fn search(provider: &Provider, pod: &str, marker: &str) -> anyhow::Result<()> {
     let logs = [
         "--namespace",
         &provider.namespace,
@@ -95,37 +95,37 @@ fn search(provider: &Provider, pod: &str) -> anyhow::Result<()> {
     let all = provider
         .world
         .kubectl(&provider.namespace, &["get", what, "--output", "json"])?;
-    assert!(!all.contains(MARKER), "an object holds the data");
+    assert!(!all.contains(marker), "an object holds the data");
     for program in ["operator", "bridge"] {
         let deployment = format!("deployment/cdvm-{program}");
         let log = provider
             .world
             .kubectl(&provider.namespace, &["logs", &deployment])?;
         assert!(
-            !log.contains(MARKER),
+            !log.contains(marker),
             "the log of the {program} holds the data"
         );
     }
     // What Kubernetes writes lies in the world's own /run, /var/lib and /var/log;
     // /run/cdvm is its state directory, where the customer's files are too.
     for place in ["/run", "/var/lib", "/var/log"] {
-        search_files(Path::new(place))?;
+        search_files(Path::new(place), marker)?;
     }
-    search_files(&provider.world.state.join("log"))
+    search_files(&provider.world.state.join("log"), marker)
 }
 
-fn search_files(place: &Path) -> anyhow::Result<()> {
+fn search_files(place: &Path, marker: &str) -> anyhow::Result<()> {
     let Ok(entries) = std::fs::read_dir(place) else {
         return Ok(());
     };
     for entry in entries.flatten() {
         let (path, kind) = (entry.path(), entry.file_type()?);
         if kind.is_dir() && path != Path::new("/run/cdvm") {
-            search_files(&path)?;
+            search_files(&path, marker)?;
         } else if kind.is_file()
             && let Ok(content) = std::fs::read(&path)
         {
-            let held = contains(&content, MARKER.as_bytes());
+            let held = contains(&content, marker.as_bytes());
             assert!(!held, "{} holds the data", path.display());
         }
     }

@@ -92,15 +92,20 @@ pub fn admit<'s>(
     Ok(service)
 }
 
-/// Until a broker is configured, a service with secrets cannot run.
+/// Owners' secrets are between their broker and the guest. One of a single job somebody
+/// has to put there first, and this operator puts none.
 fn require_secrets(terms: &Terms) -> Result<(), Rejected> {
-    if terms.secrets.is_empty() {
+    let Some(secret) = terms.secrets.iter().find(|secret| secret.is_of_job()) else {
         return Ok(());
-    }
-    let message = "the service needs secrets, and no key broker is configured for this operator";
+    };
+    let message = format!(
+        "the service needs the secret {:?} for each single job, and this operator puts none into a key broker: \
+         name an owner's (kbs:///owner/kind/name)",
+        secret.name
+    );
     Err(Rejected {
         ending: Ending::SecretsNotConfigured,
-        message: message.to_owned(),
+        message,
     })
 }
 
@@ -120,6 +125,27 @@ mod tests {
     fn ask(provider: PublicKey, services: &[Service], now: u64) -> Result<(), Rejected> {
         let now = Timestamp::from_secs(now);
         admit(&examples::order(), provider, services, now).map(drop)
+    }
+
+    #[test]
+    fn an_owners_secret_is_between_broker_and_guest_and_a_jobs_own_is_refused() {
+        let provider = examples::offer().provider;
+        let with = |resource: &str| {
+            let mut terms = serde_json::to_value(examples::terms()).unwrap();
+            terms["secrets"] = serde_json::json!([{"name": "model-key", "resource": resource}]);
+            terms["kbs"] = serde_json::json!({"url": "https://kbs.example", "certificate": ""});
+            let mut service = service();
+            service.offer.content.cdvm = serde_json::from_value(terms).unwrap();
+            ask(provider, &[service], examples::NOW)
+        };
+        assert_eq!(with("kbs:///acme/models/score-1"), Ok(()));
+        let rejected = with("job").unwrap_err();
+        assert_eq!(rejected.ending, Ending::SecretsNotConfigured);
+        assert!(
+            rejected.message.contains("model-key"),
+            "{}",
+            rejected.message
+        );
     }
 
     #[test]

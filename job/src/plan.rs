@@ -19,8 +19,8 @@
 use crate::{
     Action, Admission, Admitted, AgentExit, Announcement, Answer, Attempt, AttemptRecord, Attested,
     By, Deployment, Digest, Ended, Ending, Job, Manifest, ManifestError, Object, Observed, Plan,
-    Pod, PodState, Reason, Record, Rejected, Removal, Timestamp, Tried, Verdict, Wait, Waiting,
-    Wish, init_data,
+    Pod, PodState, Reason, Record, Rejected, Removal, Secret, Timestamp, Tried, Verdict, Wait,
+    Waiting, Wish, init_data,
 };
 
 use crate::told::REFUSED_HERE;
@@ -437,7 +437,7 @@ fn attempt_pod(
         ..job.record.clone()
     };
     plan.actions.push(Action::Record(Box::new(record.clone())));
-    if !admitted.terms.secrets.is_empty() {
+    if admitted.terms.secrets.iter().any(Secret::is_of_job) {
         plan.actions.push(Action::Grant(Box::new(manifest.clone())));
     }
     plan.actions.push(Action::CreatePod(Box::new(manifest)));

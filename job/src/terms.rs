@@ -117,6 +117,9 @@ pub struct Network {
     pub allow: Vec<String>,
 }
 
+/// Resource of a secret that is put there for one job.
+const OF_JOB: &str = "job";
+
 /// A secret released to the attested guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -128,6 +131,12 @@ pub struct Secret {
 }
 
 impl Secret {
+    /// Whether it is put there for one job, by the provider's operator; else it is its
+    /// owner's.
+    pub fn is_of_job(&self) -> bool {
+        self.resource == OF_JOB
+    }
+
     /// Where the broker has it, `repository/type/tag`: the owner's place, or, of a
     /// secret of one job, a place of the guest with this HOST_DATA.
     pub fn path(&self, host_data: Digest) -> String {

@@ -326,7 +326,7 @@ impl Broker {
         if resource.is_of_a_job() {
             let secrets = &guest.manifest.terms().secrets;
             let is_own = secrets.iter().any(|secret| {
-                secret.resource == "job" && secret.path(guest.host_data) == resource.as_str()
+                secret.is_of_job() && secret.path(guest.host_data) == resource.as_str()
             });
             if is_own {
                 // It is there for this one attempt, and goes to one machine.

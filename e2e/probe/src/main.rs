@@ -4,6 +4,8 @@
 //! probe sleep SECONDS    waits, then prints its input
 //! probe fail CODE        prints to stderr and ends with this code
 //! probe big BYTES        prints that many bytes
+//! probe compare NAME     prints whether its input is the secret of this name
+//! probe dump NAME        prints the secret of this name
 //! probe peek             prints what it can see and do that it should not
 //! ```
 
@@ -30,6 +32,20 @@ fn main() -> ExitCode {
             let mut source = io::repeat(b'x').take(count);
             match io::copy(&mut source, &mut io::stdout()) {
                 Ok(_) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
+            }
+        }
+        ["compare", name] => {
+            let read = |path: String| fs::read(path).unwrap_or_default();
+            let secret = read(format!("/cdvm/job/secrets/{name}"));
+            let same = !secret.is_empty() && secret == read("/cdvm/job/input/0".to_owned());
+            println!("{}", if same { "the same" } else { "different" });
+            ExitCode::SUCCESS
+        }
+        ["dump", name] => {
+            let secret = fs::read(format!("/cdvm/job/secrets/{name}")).unwrap_or_default();
+            match io::stdout().write_all(&secret) {
+                Ok(()) => ExitCode::SUCCESS,
                 Err(_) => ExitCode::FAILURE,
             }
         }

@@ -1,6 +1,7 @@
-//! The port to the key broker. None is configured in this version, so a service
-//! with secrets is rejected before anything starts, and nothing here claims to
-//! have granted or revoked.
+//! The port to the key broker, for secrets of single jobs. None is administered in this
+//! version, so a service that needs one is rejected before anything starts, and nothing
+//! here claims to have granted or revoked. Owners' secrets do not pass here: guests ask
+//! for them themselves.
 
 use job::Manifest;
 

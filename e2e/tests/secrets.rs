@@ -1,0 +1,178 @@
+//! An owner's secret: it reaches the attested machine that runs what was granted, so
+//! often as was granted, and nobody else. The guests are SIMULATED.
+
+use std::time::Duration;
+
+use e2e::commons::{commons, run};
+use e2e::customer::{Customer, Said};
+use e2e::owner::Owner;
+use e2e::provider::Provider;
+use kube::ResourceExt as _;
+
+use crate::secrecy::search;
+
+const SOON: Duration = Duration::from_secs(30);
+const RESOURCE: &str = "acme/models/score-1";
+
+/// Offers the probe with a secret of the owner's broker.
+async fn offer(
+    provider: &Provider,
+    owner: &Owner,
+    name: &str,
+    arguments: &[&str],
+) -> anyhow::Result<()> {
+    let mut service = provider.probe(name, arguments)?;
+    owner.require(&mut service, "model-key", RESOURCE)?;
+    provider.apply(&service).await?;
+    Ok(())
+}
+
+/// Orders it with this input; what `cdvm` said, and the result.
+async fn order(
+    customer: &Customer,
+    service: &str,
+    input: &str,
+) -> anyhow::Result<(Said, Option<String>)> {
+    let input = customer.write("input.txt", input)?;
+    let output = customer.file("output.txt");
+    let said = customer.run(service, &input, &output).await?;
+    Ok((said, std::fs::read_to_string(output).ok()))
+}
+
+#[test]
+fn an_algorithm_is_rented_for_one_run() -> anyhow::Result<()> {
+    const MARKER: &str = "Kq3-model-key-marker-7Lp";
+    run(async {
+        let provider = commons().await?;
+        let owner = Owner::new(provider, "rent").await?;
+        offer(provider, &owner, "rented", &["compare", "model-key"]).await?;
+        owner
+            .grant(provider, "rented", (RESOURCE, MARKER), "1")
+            .await?;
+        let (said, result) = order(&Customer::new(provider, "rent-1")?, "rented", MARKER).await?;
+        assert_eq!(
+            (said.code, result.as_deref()),
+            (0, Some("the same\n")),
+            "{}",
+            said.stderr
+        );
+        // The second order of anybody finds no run left, and hears which secret it was.
+        let (said, result) = order(&Customer::new(provider, "rent-2")?, "rented", MARKER).await?;
+        assert_eq!((said.code, result), (5, None), "{}", said.stderr);
+        assert!(
+            said.stderr
+                .contains("the broker refused the secret \"model-key\""),
+            "{}",
+            said.stderr
+        );
+
+        // The owner reads both, and why.
+        let released = owner.events("released")?;
+        assert_eq!(released.len(), 1);
+        assert_eq!(
+            (&released[0]["grant"], &released[0]["again"]),
+            (&"acme/rented".into(), &false.into())
+        );
+        let refused = owner.events("refused")?;
+        assert_eq!(refused[0]["reasons"][0]["check"], "runs");
+        assert!(owner.kbs(&["list"])?.contains("runs 1 of 1"));
+        assert!(owner.kbs(&["log", "--verify"])?.contains("whole"));
+        // And it lies nowhere in the provider's world.
+        let job = released[0]["guest"]["order"].as_str().unwrap();
+        let job: job::JobId = job.parse()?;
+        search(provider, &format!("{}-1", job.object_name()), MARKER)
+    })
+}
+
+#[test]
+fn a_program_that_prints_the_key_and_a_swapped_image_get_nothing() -> anyhow::Result<()> {
+    const MARKER: &str = "Wz8-model-key-marker-2Ht";
+    run(async {
+        let provider = commons().await?;
+        let owner = Owner::new(provider, "dump").await?;
+        offer(provider, &owner, "honest", &["compare", "model-key"]).await?;
+        owner
+            .grant(provider, "honest", (RESOURCE, MARKER), "unlimited")
+            .await?;
+        // The same image with another command line, and another image with the same.
+        offer(provider, &owner, "dumper", &["dump", "model-key"]).await?;
+        let mut swapped = provider.probe("swapped", &["compare", "model-key"])?;
+        owner.require(&mut swapped, "model-key", RESOURCE)?;
+        swapped.spec.terms.workload.image = provider.world.image("redact")?.into();
+        provider.apply(&swapped).await?;
+        for (service, check) in [
+            ("dumper", "workload command"),
+            ("swapped", "workload image"),
+        ] {
+            let (said, result) = order(&Customer::new(provider, service)?, service, MARKER).await?;
+            assert_eq!((said.code, result), (5, None), "{}", said.stderr);
+            let refused = owner.events("refused")?;
+            let last = &refused.last().unwrap()["reasons"][0];
+            assert_eq!(last["check"], check, "{last}");
+        }
+        assert!(owner.events("released")?.is_empty());
+        let (said, _) = order(&Customer::new(provider, "honest")?, "honest", MARKER).await?;
+        assert_eq!(said.code, 0, "{}", said.stderr);
+        Ok(())
+    })
+}
+
+#[test]
+fn while_the_broker_is_away_jobs_end_with_a_reason_and_after_that_they_run() -> anyhow::Result<()> {
+    const MARKER: &str = "Tn5-model-key-marker-4Rv";
+    run(async {
+        let provider = commons().await?;
+        let mut owner = Owner::new(provider, "away").await?;
+        offer(provider, &owner, "away", &["compare", "model-key"]).await?;
+        owner
+            .grant(provider, "away", (RESOURCE, MARKER), "unlimited")
+            .await?;
+        owner.kill().await?;
+        let customer = Customer::new(provider, "away-1")?;
+        let (said, _) = order(&customer, "away", MARKER).await?;
+        assert_eq!(said.code, 5, "{}", said.stderr);
+        let jobs = provider
+            .jobs()
+            .list(&kube::api::ListParams::default())
+            .await?;
+        let of_ours = |job: &&crds::ConfidentialJob| {
+            let status = job.status.clone().unwrap_or_default();
+            status.service.as_deref() == Some("away")
+        };
+        let job = jobs.items.iter().find(of_ours).unwrap();
+        let ended = provider.ended(&job.name_any(), SOON).await?;
+        assert_eq!(
+            ended.status.unwrap().ending.as_deref(),
+            Some("SecretRefused")
+        );
+        owner.start().await?;
+        let (said, result) = order(&Customer::new(provider, "away-2")?, "away", MARKER).await?;
+        assert_eq!(
+            (said.code, result.as_deref()),
+            (0, Some("the same\n")),
+            "{}",
+            said.stderr
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn a_secret_of_a_single_job_is_refused_in_words() -> anyhow::Result<()> {
+    run(async {
+        let provider = commons().await?;
+        let owner = Owner::new(provider, "single").await?;
+        let mut service = provider.probe("single", &["compare", "own"])?;
+        owner.require(&mut service, "own", RESOURCE)?;
+        service.spec.terms.secrets[0].resource = "job".to_owned();
+        provider.apply(&service).await?;
+        let (said, _) = order(&Customer::new(provider, "single")?, "single", "x").await?;
+        assert_eq!(said.code, 4, "{}", said.stderr);
+        assert!(
+            said.stderr.contains("for each single job"),
+            "{}",
+            said.stderr
+        );
+        Ok(())
+    })
+}
