@@ -284,3 +284,51 @@ fn a_file_with_anything_wrong_is_refused_as_a_whole_and_says_what() {
     assert_eq!(parse("acme", &windows).unwrap().len(), 1);
     assert_eq!(parse("acme", "version = 1\n").unwrap().len(), 0);
 }
+
+mod anything {
+    use proptest::collection::vec;
+    use proptest::prelude::{any, proptest};
+
+    use super::{parse, text};
+    use crate::log::Head;
+    use crate::rcar::{Attestation, Request};
+    use crate::resource::Resource;
+    use crate::session::SessionId;
+
+    const ATTESTATION: &str = r#"{"init-data":{"format":"toml","body":"x"},"runtime-data":{"nonce":"n","tee-pubkey":{"kty":"EC","crv":"P-256","alg":"a","x":"AA","y":"AQ"}},"tee-evidence":{"primary_evidence":{},"additional_evidence":""}}"#;
+
+    /// A text with these bytes in place of some of its own.
+    fn spoilt(text: &str, at: usize, with: &[u8]) -> Vec<u8> {
+        let mut bytes = text.as_bytes().to_vec();
+        let at = at % bytes.len();
+        let end = (at + with.len()).min(bytes.len());
+        bytes.splice(at..end, with.iter().copied());
+        bytes
+    }
+
+    fn read_all(bytes: &[u8]) {
+        let _ = serde_json::from_slice::<Request>(bytes);
+        let _ = serde_json::from_slice::<Attestation<'_>>(bytes);
+        if let Ok(text) = core::str::from_utf8(bytes) {
+            let _ = parse("acme", text);
+            let _ = crate::admin::Admin::parse(text);
+            let _ = (SessionId::parse(text), Head::parse(text));
+            if let Ok(resource) = text.parse::<Resource>() {
+                assert_eq!(resource.as_str().split('/').count(), 3);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_a_parser_panic(bytes in vec(any::<u8>(), 0..400)) {
+            read_all(&bytes);
+        }
+
+        #[test]
+        fn nor_do_spoilt_files_and_requests(at in any::<usize>(), with in vec(any::<u8>(), 0..8)) {
+            read_all(&spoilt(&text(), at, &with));
+            read_all(&spoilt(ATTESTATION, at, &with));
+        }
+    }
+}

@@ -214,6 +214,14 @@ impl Broker {
         format!("http://{}", self.address)
     }
 
+    /// Bytes of memory it holds (VmRSS, proc(5)).
+    pub(crate) fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let mut lines = status.lines();
+        let line = lines.find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
     /// As `kill -9` does.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

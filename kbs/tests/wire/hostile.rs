@@ -217,3 +217,54 @@ async fn an_order_that_its_customer_did_not_sign_is_refused() {
         Some(crate::broker::SECRET)
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn thousands_of_hostile_requests_are_forgotten_and_the_honest_one_is_served() {
+    const CALLERS: usize = 8;
+    const EACH: usize = 1_000;
+    let folder = Folder::new();
+    folder.grant("score", "unlimited");
+    let broker = folder.start();
+    assert!(Guest::new(&broker.url()).fetch(RESOURCE).await.is_some());
+    let before = broker.resident();
+    let callers = (0..CALLERS).map(|_| {
+        let url = broker.url();
+        tokio::spawn(async move {
+            let client = client();
+            let genuine = Guest::new(&url).attestation("AAAA").to_string();
+            for number in 0..EACH {
+                let cookie = format!("kbs-session-id={:032x}", number * 7_919);
+                let request = match number % 4 {
+                    // Sessions that are never answered.
+                    0 => client
+                        .post(format!("{url}/kbs/v0/auth"))
+                        .body(r#"{"version":"0.4.0","tee":"snp"}"#),
+                    1 => client
+                        .post(format!("{url}/kbs/v0/attest"))
+                        .header("cookie", cookie)
+                        .body(genuine.clone()),
+                    2 => client
+                        .get(format!("{url}/kbs/v0/resource/{RESOURCE}"))
+                        .header("cookie", cookie),
+                    _ => client
+                        .post(format!("{url}/kbs/v0/resource/cdvm/a/b"))
+                        .body("x".repeat(10_000)),
+                };
+                let expected = if number % 4 == 0 {
+                    StatusCode::OK
+                } else {
+                    StatusCode::UNAUTHORIZED
+                };
+                assert_eq!(request.send().await.unwrap().status(), expected);
+            }
+        })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.unwrap();
+    }
+    // What connections hold while they last, and no more with each request.
+    let grown = broker.resident().saturating_sub(before);
+    assert!(grown < 24_000_000, "{grown} bytes more");
+    assert!(Guest::new(&broker.url()).fetch(RESOURCE).await.is_some());
+    assert_eq!(folder.events("released").len(), 2);
+}
