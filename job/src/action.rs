@@ -1,15 +1,17 @@
 //! Everything the planner may ask for. Each action is idempotent or names what
 //! it acts on; the executor carries them out in order and decides nothing.
 
-use crate::{Announcement, Ending, Manifest, Phase, Record, Timestamp};
+use crate::{Announcement, Attempt, Digest, Ending, Manifest, Phase, Record, Timestamp};
 
 /// One effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Replace the recorded status; fails when somebody else wrote since.
     Record(Box<Record>),
-    /// Let the broker release this attempt's secrets to this guest.
-    Grant(Box<Manifest>),
+    /// Put an attempt's own secrets into the broker; only then may its pod be created.
+    Grant(JobSecrets),
+    /// Put them there again, once a minute at most, in case it came back empty.
+    GrantAgain(JobSecrets),
     /// Create the pod of this manifest; that it exists is as good.
     CreatePod(Box<Manifest>),
     /// Delete exactly this pod.
@@ -17,12 +19,25 @@ pub enum Action {
         /// Its UID.
         uid: String,
     },
-    /// Take the job's grants back.
-    Revoke,
+    /// Take them out again; that they are not there is as good.
+    Revoke(JobSecrets),
     /// Tell the customer; a projection of what is recorded.
     Announce(Announcement),
     /// Record that relays took it.
     RecordAnnounced(Announcement),
+}
+
+/// Secrets of one attempt: the broker has each for the guest with this HOST_DATA alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSecrets {
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// SHA-256 of its guest's init data.
+    pub host_data: Digest,
+    /// The service that says where the provider has them; empty when that is not asked.
+    pub service: String,
+    /// Their names in the terms.
+    pub names: Vec<String>,
 }
 
 /// What to do, when to look again, and why.

@@ -1,7 +1,7 @@
 //! Whether an order can be run: the one place that decides it, for the bridge
 //! before an object is made and for the operator before a pod is.
 
-use crate::{Ending, Offer, OfferId, Order, PublicKey, Subject, Terms, Timestamp};
+use crate::{Ending, Offer, OfferId, Order, PublicKey, Subject, Timestamp};
 
 /// Longest life of an order. A replayed order after its job was deleted would be
 /// run again; after this it is not.
@@ -19,6 +19,19 @@ pub struct Service {
     pub previous: Vec<OfferId>,
     /// Seconds from the first attempt until something must run.
     pub start_within_secs: u64,
+    /// Names of the secrets that its provider has for each single job.
+    pub job_secrets: Vec<String>,
+}
+
+/// What becomes of secrets of a single job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secrets {
+    /// The operator puts them into a key broker.
+    Put,
+    /// It does not: such jobs cannot run.
+    NotPut,
+    /// The operator decides it, which is not who asks.
+    AskedElsewhere,
 }
 
 /// An order that cannot be run, and never will be.
@@ -38,6 +51,7 @@ pub fn admit<'s>(
     order: &Order,
     provider: PublicKey,
     services: &'s [Service],
+    secrets: Secrets,
     now: Timestamp,
 ) -> Result<&'s Service, Rejected> {
     let refuse = |ending, message: String| Err(Rejected { ending, message });
@@ -88,30 +102,45 @@ pub fn admit<'s>(
         );
         return refuse(Ending::BadOrder, message);
     }
-    require_secrets(&service.offer.content.cdvm)?;
+    require_secrets(service, secrets)?;
     Ok(service)
 }
 
 /// Owners' secrets are between their broker and the guest. One of a single job somebody
-/// has to put there first, and this operator puts none.
-fn require_secrets(terms: &Terms) -> Result<(), Rejected> {
-    let Some(secret) = terms.secrets.iter().find(|secret| secret.is_of_job()) else {
-        return Ok(());
+/// has to put there first.
+fn require_secrets(service: &Service, secrets: Secrets) -> Result<(), Rejected> {
+    let refuse = |message: String| {
+        Err(Rejected {
+            ending: Ending::SecretsNotConfigured,
+            message,
+        })
     };
-    let message = format!(
-        "the service needs the secret {:?} for each single job, and this operator puts none into a key broker: \
-         name an owner's (kbs:///owner/kind/name)",
-        secret.name
-    );
-    Err(Rejected {
-        ending: Ending::SecretsNotConfigured,
-        message,
-    })
+    let terms = &service.offer.content.cdvm;
+    for secret in terms.secrets.iter().filter(|secret| secret.is_of_job()) {
+        let name = &secret.name;
+        match secrets {
+            Secrets::AskedElsewhere => {}
+            Secrets::NotPut => {
+                return refuse(format!(
+                    "the service needs the secret {name:?} for each single job, and this operator puts none into a \
+                     key broker: name an owner's (kbs:///owner/kind/name), or give the operator a broker"
+                ));
+            }
+            Secrets::Put if service.job_secrets.contains(name) => {}
+            Secrets::Put => {
+                return refuse(format!(
+                    "the service needs the secret {name:?} for each single job, and its jobSecrets do not say where \
+                     that is"
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Rejected, Service, admit};
+    use super::{Rejected, Secrets, Service, admit};
     use crate::{Ending, OfferId, PublicKey, Timestamp, examples};
 
     fn service() -> Service {
@@ -119,33 +148,40 @@ mod tests {
             offer: examples::offer(),
             previous: vec![OfferId::from_bytes([0x0e; 32])],
             start_within_secs: 120,
+            job_secrets: Vec::new(),
         }
     }
 
     fn ask(provider: PublicKey, services: &[Service], now: u64) -> Result<(), Rejected> {
         let now = Timestamp::from_secs(now);
-        admit(&examples::order(), provider, services, now).map(drop)
+        admit(&examples::order(), provider, services, Secrets::Put, now).map(drop)
     }
 
     #[test]
-    fn an_owners_secret_is_between_broker_and_guest_and_a_jobs_own_is_refused() {
+    fn an_owners_secret_is_between_broker_and_guest_and_a_jobs_own_needs_somebody_to_put_it_there()
+    {
         let provider = examples::offer().provider;
-        let with = |resource: &str| {
+        let with = |resource: &str, provided: &[&str], secrets| {
             let mut terms = serde_json::to_value(examples::terms()).unwrap();
             terms["secrets"] = serde_json::json!([{"name": "model-key", "resource": resource}]);
             terms["kbs"] = serde_json::json!({"url": "https://kbs.example", "certificate": ""});
             let mut service = service();
             service.offer.content.cdvm = serde_json::from_value(terms).unwrap();
-            ask(provider, &[service], examples::NOW)
+            service.job_secrets = provided.iter().map(ToString::to_string).collect();
+            let now = Timestamp::from_secs(examples::NOW);
+            let admitted = admit(&examples::order(), provider, &[service], secrets, now).map(drop);
+            admitted.map_err(|Rejected { ending, message }| {
+                assert_eq!(ending, Ending::SecretsNotConfigured);
+                assert!(message.contains("model-key"), "{message}");
+            })
         };
-        assert_eq!(with("kbs:///acme/models/score-1"), Ok(()));
-        let rejected = with("job").unwrap_err();
-        assert_eq!(rejected.ending, Ending::SecretsNotConfigured);
-        assert!(
-            rejected.message.contains("model-key"),
-            "{}",
-            rejected.message
-        );
+        for secrets in [Secrets::Put, Secrets::NotPut, Secrets::AskedElsewhere] {
+            assert_eq!(with("kbs:///acme/models/score-1", &[], secrets), Ok(()));
+        }
+        assert_eq!(with("job", &["model-key"], Secrets::Put), Ok(()));
+        assert_eq!(with("job", &["another"], Secrets::Put), Err(()));
+        assert_eq!(with("job", &["model-key"], Secrets::NotPut), Err(()));
+        assert_eq!(with("job", &[], Secrets::AskedElsewhere), Ok(()));
     }
 
     #[test]

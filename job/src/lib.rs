@@ -31,8 +31,8 @@ mod wait;
 mod examples;
 
 pub use accept::{Accepted, accept};
-pub use action::{Action, Plan, Reason, Weight};
-pub use admit::{Rejected, Service, admit};
+pub use action::{Action, JobSecrets, Plan, Reason, Weight};
+pub use admit::{Rejected, Secrets, Service, admit};
 pub use attestation::{Attestation, AttestationError};
 pub use binding::{
     InitData, InitDataError, ReportData, decode_annotation, encode_annotation, init_data,

@@ -14,7 +14,7 @@ pub struct Observed {
     pub verdict: Verdict,
     /// Whether the guest with the accepted key said that it accepted the input.
     pub input_accepted: bool,
-    /// Whether the broker holds a grant for this job.
+    /// Whether the broker may hold secrets of this job's last attempt.
     pub granted: bool,
     /// Whether this provider is being removed from the cluster.
     pub removal: Removal,

@@ -18,9 +18,9 @@
 
 use crate::{
     Action, Admission, Admitted, AgentExit, Announcement, Answer, Attempt, AttemptRecord, Attested,
-    By, Deployment, Digest, Ended, Ending, Job, Manifest, ManifestError, Object, Observed, Plan,
-    Pod, PodState, Reason, Record, Rejected, Removal, Secret, Timestamp, Tried, Verdict, Wait,
-    Waiting, Wish, init_data,
+    By, Deployment, Digest, Ended, Ending, Job, JobSecrets, Manifest, ManifestError, Object,
+    Observed, Plan, Pod, PodState, Reason, Record, Rejected, Removal, Timestamp, Tried, Verdict,
+    Wait, Waiting, Wish, init_data,
 };
 
 use crate::told::REFUSED_HERE;
@@ -40,6 +40,9 @@ const MAX_BACKOFF_SECS: u64 = 60;
 /// How often other words for the same wait are written down: a scheduler counts
 /// nodes, and a kubelet's words come and go while it tries again.
 const REWORD_SECS: u64 = 30;
+
+/// How often a machine's own secrets are put into the broker again.
+const REGRANT_SECS: u64 = 60;
 
 /// How long a request to start lasts when the pod vanished before it was seen:
 /// too short to matter, long enough not to spin.
@@ -215,8 +218,9 @@ fn end(
 fn finish(plan: &mut Plan, job: &Job, seen: &Observed, now: Timestamp) {
     let record = &job.record;
     delete_current(plan, record, seen);
-    if seen.granted {
-        plan.actions.push(Action::Revoke);
+    if let (true, Some(attempt)) = (seen.granted, &record.attempt) {
+        plan.actions.push(Action::Revoke(secrets_of(attempt, None)));
+        plan.wake = Some(now.plus(RETRY_SECS));
     }
     let gone = seen.pods.is_empty() && !seen.granted;
     let mut record = record.clone();
@@ -320,6 +324,9 @@ fn proceed(plan: &mut Plan, job: &Job, seen: &Observed, now: Timestamp) {
     }
     announce(plan, job, &record, Announcement::Starting);
     let attempt = record.attempt.as_ref();
+    if let Some(attempt) = attempt {
+        grant_again(plan, job, attempt, now);
+    }
     if let Some(waiting) = attempt.and_then(|attempt| attempt.waiting.as_ref()) {
         let what = waiting.wait.what;
         announce(plan, job, &record, Announcement::Waiting(what));
@@ -359,6 +366,7 @@ fn create_again(plan: &mut Plan, job: &Job, attempt: &AttemptRecord, answer: Ans
     };
     match again {
         Some((manifest, host_data)) if host_data == attempt.host_data => {
+            grant(plan, job, attempt);
             plan.actions.push(Action::CreatePod(Box::new(manifest)));
         }
         // A pod may exist after all, or it would be another one.
@@ -371,6 +379,10 @@ fn next_attempt(plan: &mut Plan, job: &Job, lost: &AttemptRecord) {
         (Admission::Admitted(admitted), Some(number)) => {
             let text = format!("attempt {} was recorded, and no pod was seen", lost.number);
             let reason = Reason::new("AttemptLost", text);
+            // What was put there for it goes to no guest any more.
+            if !lost.secrets.is_empty() {
+                plan.actions.push(Action::Revoke(secrets_of(lost, None)));
+            }
             // Of what it waits for, somebody was warned already.
             let warned = lost.waiting.is_some();
             plan.why.push(if warned { reason.quiet() } else { reason });
@@ -428,6 +440,7 @@ fn attempt_pod(
             start_by,
             not_after,
             host_data,
+            secrets: names_of_job(admitted),
             waiting,
             pod: None,
             attested: None,
@@ -437,14 +450,53 @@ fn attempt_pod(
         ..job.record.clone()
     };
     plan.actions.push(Action::Record(Box::new(record.clone())));
-    if admitted.terms.secrets.iter().any(Secret::is_of_job) {
-        plan.actions.push(Action::Grant(Box::new(manifest.clone())));
+    if let Some(attempt) = &record.attempt {
+        grant(plan, job, attempt);
     }
     plan.actions.push(Action::CreatePod(Box::new(manifest)));
     announce(plan, job, &record, Announcement::Starting);
     let text = format!("attempt {number} starts; the job ends by {not_after}");
     plan.why.push(Reason::new("Admitted", text));
     plan.wake = Some(start_by);
+}
+
+/// Before a pod of this attempt: its own secrets, if it has any.
+fn grant(plan: &mut Plan, job: &Job, attempt: &AttemptRecord) {
+    if !attempt.secrets.is_empty() {
+        plan.actions
+            .push(Action::Grant(secrets_of(attempt, Some(job))));
+    }
+}
+
+/// While its machine may still ask for them: a broker that lost its memory has them
+/// again within a minute.
+fn grant_again(plan: &mut Plan, job: &Job, attempt: &AttemptRecord, now: Timestamp) {
+    if attempt.secrets.is_empty() || matches!(job.admission, Admission::Rejected(_)) {
+        return;
+    }
+    plan.actions
+        .push(Action::GrantAgain(secrets_of(attempt, Some(job))));
+    let soon = now.plus(REGRANT_SECS);
+    plan.wake = Some(plan.wake.map_or(soon, |wake| wake.min(soon)));
+}
+
+fn secrets_of(attempt: &AttemptRecord, job: Option<&Job>) -> JobSecrets {
+    let service = match job.map(|job| &job.admission) {
+        Some(Admission::Admitted(admitted)) => admitted.service.clone(),
+        Some(Admission::Rejected(_)) | None => String::new(),
+    };
+    JobSecrets {
+        attempt: attempt.number,
+        host_data: attempt.host_data,
+        service,
+        names: attempt.secrets.clone(),
+    }
+}
+
+fn names_of_job(admitted: &Admitted) -> Vec<String> {
+    let secrets = admitted.terms.secrets.iter();
+    let of_job = secrets.filter(|secret| secret.is_of_job());
+    of_job.map(|secret| secret.name.clone()).collect()
 }
 
 /// Tells the customer what is recorded, if that was not told before. An object that

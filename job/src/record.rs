@@ -101,6 +101,8 @@ pub struct AttemptRecord {
     /// SHA-256 of the init data its guest is started with: what HOST_DATA must be,
     /// also when the service changed meanwhile.
     pub host_data: Digest,
+    /// Names of the secrets that were, or are being, put into the broker for it alone.
+    pub secrets: Vec<String>,
     /// What it waits for, when nothing runs yet and somebody said why.
     pub waiting: Option<Waiting>,
     /// UID of its pod, once it was seen.

@@ -1,5 +1,5 @@
 //! What a job waits for before anything runs. The provider reads the scheduler's or
-//! the kubelet's own words; the customer reads one of four constants
+//! the kubelet's own words; the customer reads one of five constants
 //! (`docs/protocol.md`, 6 and 8).
 
 use core::fmt;
@@ -25,11 +25,19 @@ pub enum WaitingFor {
     Machine,
     /// The cluster takes no pod: runtime class, webhook, policy, API server.
     Cluster,
+    /// The key broker does not take the job's secrets, or they are not there.
+    Broker,
 }
 
 impl WaitingFor {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Room, Self::Image, Self::Machine, Self::Cluster];
+    pub const ALL: [Self; 5] = [
+        Self::Room,
+        Self::Image,
+        Self::Machine,
+        Self::Cluster,
+        Self::Broker,
+    ];
 
     /// The word users search for: in status, events and logs.
     pub const fn word(self) -> &'static str {
@@ -38,6 +46,7 @@ impl WaitingFor {
             Self::Image => "WaitingForImage",
             Self::Machine => "WaitingForMachine",
             Self::Cluster => "WaitingForCluster",
+            Self::Broker => "WaitingForBroker",
         }
     }
 
@@ -48,6 +57,7 @@ impl WaitingFor {
             Self::Image => "waiting for an image",
             Self::Machine => "waiting for the machine to be made",
             Self::Cluster => "waiting for the cluster to take the job",
+            Self::Broker => "waiting for the key broker",
         }
     }
 }

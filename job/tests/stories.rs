@@ -7,9 +7,9 @@
 use std::fmt::Write as _;
 
 use job::{
-    Action, Admission, Admitted, Announcement, Answer, Attempt, By, Ending, Event, ImageRef, Job,
-    JobId, Object, Observed, Order, Pod, PodState, PublicKey, Record, Rejected, Removal, Terms,
-    Timestamp, Tried, Verdict, Wait, WaitingFor, Weight, Wish, plan,
+    Action, Admission, Admitted, Announcement, Answer, Attempt, By, Digest, Ending, Event,
+    ImageRef, Job, JobId, Object, Observed, Order, Pod, PodState, PublicKey, Record, Rejected,
+    Removal, Terms, Timestamp, Tried, Verdict, Wait, WaitingFor, Weight, Wish, plan,
 };
 
 const START: u64 = 1_790_000_000;
@@ -78,6 +78,10 @@ struct World {
     pods_ever: Vec<Attempt>,
     /// How the API server answers a create, when it makes no pod.
     refuses: Option<(Answer, Wait)>,
+    /// What the key broker says instead of taking secrets.
+    broker_refuses: Option<Wait>,
+    /// HOST_DATA of attempts whose secrets the broker has.
+    held: Vec<Digest>,
     creates: usize,
     records: usize,
     warnings: Vec<&'static str>,
@@ -104,11 +108,28 @@ impl World {
             now: START,
             pods_ever: Vec::new(),
             refuses: None,
+            broker_refuses: None,
+            held: Vec::new(),
             creates: 0,
             records: 0,
             warnings: Vec::new(),
             text: String::new(),
         }
+    }
+
+    /// The same, of a service that needs a secret for each job.
+    fn with_secret() -> Self {
+        let mut world = Self::new();
+        let mut terms = serde_json::to_value(terms()).unwrap();
+        terms["secrets"] = serde_json::json!([
+            {"name": "own", "resource": "job"},
+            {"name": "owners", "resource": "kbs:///acme/models/score-1"},
+        ]);
+        terms["kbs"] = serde_json::json!({"url": "https://kbs.example", "certificate": ""});
+        if let Admission::Admitted(admitted) = &mut world.job.admission {
+            admitted.terms = serde_json::from_value(terms).unwrap();
+        }
+        world
     }
 
     fn note(&mut self, text: &str) {
@@ -164,9 +185,13 @@ impl World {
                 writeln!(self.text, "         CRASH").unwrap();
                 return;
             }
-            let creates = matches!(action, Action::CreatePod(_));
+            let refused = match action {
+                Action::CreatePod(_) => self.refuses.is_some(),
+                Action::Grant(_) => self.broker_refuses.is_some(),
+                _ => false,
+            };
             self.carry_out(action);
-            if creates && self.refuses.is_some() {
+            if refused {
                 break;
             }
         }
@@ -194,21 +219,29 @@ impl World {
                 self.records += 1;
                 format!("record {}", record.phase())
             }
-            Action::Grant(_) => "grant".to_owned(),
+            Action::Grant(secrets) => {
+                let text = format!(
+                    "grant {} of attempt {}",
+                    secrets.names.join(", "),
+                    secrets.attempt
+                );
+                if let Some(wait) = self.broker_refuses.clone() {
+                    self.note_tried(secrets.attempt, Answer::Refused, wait);
+                    writeln!(self.text, "         {text}: refused").unwrap();
+                    return;
+                }
+                self.held.push(secrets.host_data);
+                self.seen.granted = true;
+                text
+            }
+            Action::GrantAgain(secrets) => format!("grant again {}", secrets.names.join(", ")),
             Action::CreatePod(manifest) => {
                 let attempt = manifest.deployment().attempt;
                 assert!(!self.pods_ever.contains(&attempt), "one pod per attempt");
                 self.creates += 1;
                 if let Some((answer, wait)) = self.refuses.clone() {
-                    let before = self.seen.tried.as_ref().map_or(0, |tried| tried.tries);
                     let text = format!("create pod {attempt}: {answer:?}");
-                    self.seen.tried = Some(Tried {
-                        attempt,
-                        tries: before + 1,
-                        at: Timestamp::from_secs(self.now),
-                        answer,
-                        wait,
-                    });
+                    self.note_tried(attempt, answer, wait);
                     writeln!(self.text, "         {text}").unwrap();
                     return;
                 }
@@ -225,7 +258,15 @@ impl World {
                 self.seen.pods.retain(|pod| pod.uid != *uid);
                 format!("delete pod {uid}")
             }
-            Action::Revoke => "revoke".to_owned(),
+            Action::Revoke(secrets) => {
+                self.held.retain(|held| *held != secrets.host_data);
+                self.seen.granted = false;
+                format!(
+                    "revoke {} of attempt {}",
+                    secrets.names.join(", "),
+                    secrets.attempt
+                )
+            }
             Action::Announce(announcement) => {
                 assert!(
                     self.job.record.recorded_at(*announcement).is_some(),
@@ -241,13 +282,24 @@ impl World {
         writeln!(self.text, "         {did}").unwrap();
     }
 
+    fn note_tried(&mut self, attempt: Attempt, answer: Answer, wait: Wait) {
+        let before = self.seen.tried.as_ref().map_or(0, |tried| tried.tries);
+        self.seen.tried = Some(Tried {
+            attempt,
+            tries: before + 1,
+            at: Timestamp::from_secs(self.now),
+            answer,
+            wait,
+        });
+    }
+
     /// Rounds until nothing changes any more.
     fn settle(&mut self) {
         for _ in 0..10 {
             let before = self.job.record.clone();
-            let pods = self.seen.pods.len();
+            let there = (self.seen.pods.len(), self.held.len());
             self.round();
-            if self.job.record == before && self.seen.pods.len() == pods {
+            if self.job.record == before && (self.seen.pods.len(), self.held.len()) == there {
                 return;
             }
         }
@@ -755,4 +807,86 @@ fn a_service_that_changes_does_not_end_a_job_that_starts() {
     world.round();
     assert_eq!(world.ending(), Some(Ending::Received));
     insta::assert_snapshot!(world.text);
+}
+
+#[test]
+fn a_secret_of_a_job_is_put_there_before_its_machine_and_taken_out_after_it() {
+    let mut world = World::with_secret();
+    world.round();
+    assert_eq!(world.held.len(), 1);
+    world.later(1);
+    world.pod(PodState::Running);
+    world.accept_evidence();
+    world.round();
+    world.later(60);
+    world.round();
+    world.pod(PodState::Exited(0));
+    world.settle();
+    assert_eq!(world.ending(), Some(Ending::Received));
+    assert!(world.held.is_empty() && world.job.record.destroyed.is_some());
+    insta::assert_snapshot!(world.text);
+}
+
+#[test]
+fn while_the_broker_is_away_no_machine_starts_and_the_reason_is_told() {
+    let mut world = World::with_secret();
+    world.broker_refuses = Some(wait(WaitingFor::Broker, "the key broker cannot be reached"));
+    world.round();
+    for _ in 0..3 {
+        world.later(2);
+        world.round();
+    }
+    assert_eq!(
+        (world.creates, world.warnings.as_slice()),
+        (0, ["WaitingForBroker"].as_slice())
+    );
+    world.note("the broker is back");
+    world.broker_refuses = None;
+    world.later(60);
+    world.round();
+    // The number is the same: no machine of it was there.
+    assert_eq!(world.pods_ever, [Attempt::FIRST]);
+    insta::assert_snapshot!(world.text);
+}
+
+#[test]
+fn a_broker_that_never_comes_ends_the_job_with_its_reason() {
+    let mut world = World::with_secret();
+    world.broker_refuses = Some(wait(WaitingFor::Broker, "the key broker cannot be reached"));
+    world.round();
+    world.round();
+    world.later(120);
+    world.settle();
+    let ended = world.job.record.ended.clone().unwrap();
+    assert_eq!(ended.ending, Ending::NeverStarted);
+    assert_eq!(ended.message, "the key broker cannot be reached");
+    assert_eq!(world.creates, 0);
+}
+
+#[test]
+fn what_was_put_there_for_a_lost_attempt_is_taken_out() {
+    let mut world = World::with_secret();
+    // Recorded and granted, but not created.
+    world.round_with(Crash::After(2));
+    assert_eq!(world.held.len(), 1);
+    let lost = world.held.clone();
+    world.later(1);
+    world.note("the operator is back");
+    world.round();
+    assert_eq!(world.held.len(), 1);
+    assert_ne!(world.held, lost);
+    assert_eq!(world.pods_ever, [Attempt::try_from(2).unwrap()]);
+}
+
+#[test]
+fn of_a_job_that_ends_before_its_pod_nothing_is_left_in_the_broker() {
+    let mut world = World::with_secret();
+    world.refuses = Some((Answer::Refused, wait(WaitingFor::Room, "exceeded quota")));
+    world.round();
+    assert_eq!(world.held.len(), 1);
+    world.job.wish = Wish::Cancel(By::Customer);
+    world.later(1);
+    world.settle();
+    assert!(world.held.is_empty());
+    assert!(world.job.record.destroyed.is_some());
 }
