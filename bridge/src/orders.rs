@@ -8,7 +8,9 @@ use dvm::cancel::Cancellation;
 use dvm::feedback::{Feedback, Status};
 use dvm::order::PrivateOrderError;
 use dvm::{Keys, Rumor, Unsigned, kind, sign};
-use job::{Ending, Event, JobId, Order, OrderError, PublicKey, Rejected, Timestamp, admit};
+use job::{
+    Ending, Event, JobId, Order, OrderError, PublicKey, Rejected, Secrets, Timestamp, admit,
+};
 use relay::Plain;
 use tokio::sync::Notify;
 
@@ -122,7 +124,9 @@ impl Orders {
             })?;
         }
         let services = self.cluster.services(self.provider());
-        admit(order, self.provider(), &services, now()).map(drop)
+        // Whether there is a key broker, the operator knows.
+        let secrets = Secrets::AskedElsewhere;
+        admit(order, self.provider(), &services, secrets, now()).map(drop)
     }
 
     /// Ends an order that waits, and remembers that it is not to be started. Counts

@@ -112,7 +112,8 @@ pub struct ConfidentialJobStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WaitingStatus {
-    /// `WaitingForRoom`, `WaitingForImage`, `WaitingForMachine` or `WaitingForCluster`.
+    /// `WaitingForRoom`, `WaitingForImage`, `WaitingForMachine`, `WaitingForCluster` or
+    /// `WaitingForBroker`.
     #[schemars(length(max = 64))]
     pub reason: String,
     /// What the scheduler, the kubelet or the API server says. The customer reads a
@@ -140,6 +141,10 @@ pub struct AttemptStatus {
     /// HOST_DATA.
     #[schemars(regex(pattern = "^[0-9a-f]{64}$"), length(max = 64))]
     pub host_data: String,
+    /// Names of the secrets that were put into the key broker for it alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 63)))]
+    pub job_secrets: Vec<String>,
     /// What it waits for, when nothing runs yet and somebody said why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<WaitingStatus>,

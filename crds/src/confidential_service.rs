@@ -50,11 +50,49 @@ pub struct ConfidentialServiceSpec {
     pub kind: i64,
     /// What a job of it is.
     pub terms: Terms,
+    /// Where the provider has the secrets that the terms ask for with the resource `job`.
+    /// The operator puts each into its key broker for one machine, before that starts, and
+    /// takes it out when the job is over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub job_secrets: Vec<JobSecret>,
     /// Seconds from the first attempt until something must run, or the job ends as
     /// `NeverStarted`. Raise it for large images.
     #[serde(default = "start_within")]
     #[schemars(range(min = 1, max = 3600))]
     pub start_within_seconds: i64,
+}
+
+/// A secret of single jobs, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct JobSecret {
+    /// Its name in the terms.
+    #[schemars(regex(pattern = "^[a-z0-9][a-z0-9-]{0,62}$"), length(max = 63))]
+    pub name: String,
+    /// The Kubernetes Secret it is in. The operator may read those that the chart's
+    /// `broker.jobSecretNames` names.
+    pub secret_key_ref: SecretKeyRef,
+}
+
+/// A key of a Kubernetes Secret in this namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretKeyRef {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// The key in it.
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+impl ConfidentialServiceSpec {
+    /// Where the secret of this name is.
+    pub fn job_secret(&self, name: &str) -> Option<&SecretKeyRef> {
+        let named = self.job_secrets.iter().find(|secret| secret.name == name);
+        named.map(|secret| &secret.secret_key_ref)
+    }
 }
 
 /// Two minutes: a confidential machine boots and pulls a small image in seconds.

@@ -18,7 +18,8 @@ pub use confidential_job::{
     HEARD_PUBLIC, WaitingStatus,
 };
 pub use confidential_service::{
-    ConfidentialService, ConfidentialServiceSpec, ConfidentialServiceStatus, Offered,
+    ConfidentialService, ConfidentialServiceSpec, ConfidentialServiceStatus, JobSecret, Offered,
+    SecretKeyRef,
 };
 pub use request::{Request, Tag};
 pub use terms::{

@@ -7,12 +7,23 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use crds::{ConfidentialService, Kbs, Secret};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::Child;
 
 use crate::provider::Provider;
 use crate::wait::until;
 use crate::world::{NODE, World};
+
+/// TEST VECTOR: the key that signs operators' tokens, and its public half.
+pub const ADMIN_KEY: &str = include_str!("../../operator/src/execute/broker/test-key.pem");
+const ADMIN_PUBLIC: &str = include_str!("../../operator/src/execute/broker/test-key.pub.pem");
+
+fn administrators() -> String {
+    format!(
+        "[[identity_providers]]\nissuer = \"cdvm-operator\"\naudience = \"kbs\"\npublic_key = '''\n{ADMIN_PUBLIC}'''\n\
+         [[acls]]\nrole = \"cdvm-jobs\"\nallowed_endpoints = \"^/kbs/v0/resource/cdvm/.+$\"\n"
+    )
+}
 
 /// How long the broker may take to listen.
 const START: Duration = Duration::from_secs(20);
@@ -44,6 +55,7 @@ impl Owner {
             address,
             broker: None,
         };
+        std::fs::write(owner.dir.join("admin.toml"), administrators())?;
         owner.kbs(&["new-master-key", &owner.text("master")])?;
         owner.start().await?;
         Ok(owner)
@@ -89,6 +101,8 @@ impl Owner {
             ])
             .arg(self.world.trust())
             .arg("--accept-simulated-evidence-nothing-is-confidential")
+            .arg("--admin-file")
+            .arg(self.dir.join("admin.toml"))
             .stderr(Stdio::from(log));
         let mut command = tokio::process::Command::from(command);
         self.broker = Some(command.kill_on_drop(true).spawn()?);
@@ -96,6 +110,25 @@ impl Owner {
         let look = || async { Ok(tokio::net::TcpStream::connect(&address).await.is_ok()) };
         until("the key broker", START, look, |listens| *listens).await?;
         Ok(())
+    }
+
+    /// Values of the chart by which an operator puts secrets of single jobs into this
+    /// broker. The Secret `broker-key` has its key.
+    pub fn chart_values(&self, secrets: &[&str]) -> anyhow::Result<Value> {
+        let pem = std::fs::read_to_string(self.dir.join("state/tls.pem"))?;
+        Ok(json!({"broker": {
+            "url": format!("https://{}", self.address), "certificate": pem, "adminKeySecret": "broker-key",
+            "jobSecretNames": secrets,
+        }}))
+    }
+
+    /// Names of the secrets of single jobs that it has.
+    pub fn of_jobs(&self) -> anyhow::Result<usize> {
+        let listed = self.kbs(&["list"])?;
+        let line = listed.lines().find_map(|line| {
+            line.strip_suffix(" secrets of single jobs, put there by the operator")
+        });
+        Ok(line.map_or(Ok(0), str::parse)?)
     }
 
     /// Kills the broker, as a crash does.
@@ -164,7 +197,7 @@ impl Owner {
             "never",
         ])?;
         // A running broker takes it within seconds.
-        let look = || async { Ok(self.log()?) };
+        let look = || async { self.log() };
         let taken = |log: &Vec<Value>| {
             log.iter()
                 .any(|line| line["event"] == "grants" && line["grants"] != 0)

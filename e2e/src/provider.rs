@@ -118,20 +118,10 @@ impl Provider {
         self.install_with(json!({})).await
     }
 
-    async fn install_with(&self, more: Value) -> anyhow::Result<()> {
-        let secret = Secret {
-            metadata: ObjectMeta {
-                name: Some("nostr-key".to_owned()),
-                ..ObjectMeta::default()
-            },
-            string_data: Some(BTreeMap::from([(
-                "nsec".to_owned(),
-                self.keys.expose_nsec().to_string(),
-            )])),
-            ..Secret::default()
-        };
-        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
-        secrets.create(&PostParams::default(), &secret).await?;
+    /// The same, with these values besides.
+    pub async fn install_with(&self, more: Value) -> anyhow::Result<()> {
+        let nsec = self.keys.expose_nsec();
+        self.secret("nostr-key", "nsec", &nsec).await?;
         let mut values = json!({
             "provider": {"existingSecret": "nostr-key"},
             "relays": self.servers.relays,
@@ -167,6 +157,21 @@ impl Provider {
             "failed to install the chart: {}",
             String::from_utf8_lossy(&output.stderr)
         );
+        Ok(())
+    }
+
+    /// Puts a Kubernetes Secret with one key there.
+    pub async fn secret(&self, name: &str, key: &str, value: &str) -> anyhow::Result<()> {
+        let secret = Secret {
+            metadata: ObjectMeta {
+                name: Some(name.to_owned()),
+                ..ObjectMeta::default()
+            },
+            string_data: Some(BTreeMap::from([(key.to_owned(), value.to_owned())])),
+            ..Secret::default()
+        };
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
+        secrets.create(&PostParams::default(), &secret).await?;
         Ok(())
     }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use e2e::commons::{commons, run};
 use e2e::customer::{Customer, Said};
-use e2e::owner::Owner;
+use e2e::owner::{ADMIN_KEY, Owner};
 use e2e::provider::Provider;
+use e2e::wait::until;
 use kube::ResourceExt as _;
 
 use crate::secrecy::search;
@@ -173,6 +174,142 @@ fn a_secret_of_a_single_job_is_refused_in_words() -> anyhow::Result<()> {
             "{}",
             said.stderr
         );
+        Ok(())
+    })
+}
+
+/// A provider of its own whose operator puts secrets of single jobs into this broker.
+async fn provider_with(name: &str, key: &str) -> anyhow::Result<(Provider, Owner)> {
+    let provider = Provider::bare(name).await?;
+    let owner = Owner::new(&provider, name).await?;
+    provider.secret("broker-key", "key.pem", ADMIN_KEY).await?;
+    provider.secret("licence", "key", key).await?;
+    provider
+        .install_with(owner.chart_values(&["licence"])?)
+        .await?;
+    Ok((provider, owner))
+}
+
+/// Offers a workload that compares its input with the secret `own` of its job.
+async fn offer_own(
+    provider: &Provider,
+    owner: &Owner,
+    name: &str,
+    secret: &str,
+) -> anyhow::Result<()> {
+    let mut service = provider.probe(name, &["compare", "own"])?;
+    owner.require(&mut service, "own", RESOURCE)?;
+    service.spec.terms.secrets[0].resource = "job".to_owned();
+    service.spec.job_secrets = vec![crds::JobSecret {
+        name: "own".to_owned(),
+        secret_key_ref: crds::SecretKeyRef {
+            name: secret.to_owned(),
+            key: "key".to_owned(),
+        },
+    }];
+    provider.apply(&service).await?;
+    Ok(())
+}
+
+#[test]
+fn a_secret_of_a_single_job_is_there_for_its_machine_and_gone_after_it() -> anyhow::Result<()> {
+    const MARKER: &str = "Hd4-licence-marker-8Bq";
+    run(async {
+        let (provider, owner) = provider_with("job-secret", MARKER).await?;
+        offer_own(&provider, &owner, "licensed", "licence").await?;
+        // Two jobs at once: each has its own.
+        let (one, two) = (
+            Customer::new(&provider, "one")?,
+            Customer::new(&provider, "two")?,
+        );
+        let (one, two) = tokio::join!(
+            order(&one, "licensed", MARKER),
+            order(&two, "licensed", MARKER)
+        );
+        for (said, result) in [one?, two?] {
+            assert_eq!(
+                (said.code, result.as_deref()),
+                (0, Some("the same\n")),
+                "{}",
+                said.stderr
+            );
+        }
+        let jobs = provider
+            .jobs()
+            .list(&kube::api::ListParams::default())
+            .await?;
+        assert_eq!(jobs.items.len(), 2);
+        for job in &jobs.items {
+            provider.destroyed(&job.name_any(), SOON).await?;
+        }
+        assert_eq!(owner.of_jobs()?, 0);
+        assert_eq!(owner.events("released")?.len(), 2);
+        // It stands in the provider's own Secret, and in no status, event or log.
+        let said = provider.kubectl(&[
+            "get",
+            "cjob,csvc,pods,events,configmaps",
+            "--output",
+            "json",
+        ])?;
+        let log = provider.kubectl(&["logs", "deployment/cdvm-operator"])?;
+        assert!(!said.contains(MARKER) && !log.contains(MARKER));
+        Ok(())
+    })
+}
+
+#[test]
+fn while_the_broker_is_away_a_job_with_its_own_secret_waits_and_then_runs() -> anyhow::Result<()> {
+    const MARKER: &str = "Jm7-licence-marker-3Xc";
+    run(async {
+        let (provider, mut owner) = provider_with("job-waits", MARKER).await?;
+        offer_own(&provider, &owner, "licensed", "licence").await?;
+        owner.kill().await?;
+        let customer = Customer::new(&provider, "patient")?;
+        let ordered = order(&customer, "licensed", MARKER);
+        let meanwhile = async {
+            let jobs = provider.jobs();
+            let look = || async { Ok(jobs.list(&kube::api::ListParams::default()).await?.items) };
+            let waits = |jobs: &Vec<crds::ConfidentialJob>| {
+                let status = jobs
+                    .first()
+                    .and_then(|job| job.status.clone())
+                    .unwrap_or_default();
+                status.why.as_deref() == Some("WaitingForBroker")
+            };
+            until("a job that waits for the broker", SOON, look, waits).await?;
+            assert!(provider.job_pods().await?.is_empty());
+            // Killed while it waits, the operator goes on where it was.
+            provider.kill("operator").await?;
+            owner.start().await
+        };
+        let (ordered, meanwhile) = tokio::join!(ordered, meanwhile);
+        meanwhile?;
+        let (said, result) = ordered?;
+        assert_eq!(
+            (said.code, result.as_deref()),
+            (0, Some("the same\n")),
+            "{}",
+            said.stderr
+        );
+        let jobs = provider
+            .jobs()
+            .list(&kube::api::ListParams::default())
+            .await?;
+        provider.destroyed(&jobs.items[0].name_any(), SOON).await?;
+        assert_eq!(owner.of_jobs()?, 0);
+        // A Secret that the operator may not read is named, and nothing starts.
+        provider.secret("unnamed", "key", MARKER).await?;
+        offer_own(&provider, &owner, "unnamed", "unnamed").await?;
+        let mut waiting = Customer::new(&provider, "unlucky")?.start(&["request", "unnamed"])?;
+        let jobs = provider.jobs();
+        let look = || async { Ok(jobs.list(&kube::api::ListParams::default()).await?.items) };
+        let told = |jobs: &Vec<crds::ConfidentialJob>| {
+            let mut messages = jobs.iter().filter_map(|job| job.status.clone()?.message);
+            messages.any(|message| message.contains("broker.jobSecretNames"))
+        };
+        until("the word about the Secret", SOON, look, told).await?;
+        waiting.wait().await?;
+        assert_eq!(owner.of_jobs()?, 0);
         Ok(())
     })
 }

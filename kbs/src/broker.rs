@@ -168,6 +168,20 @@ impl Broker {
         Ok(())
     }
 
+    /// Forgets secrets of single jobs that no job can need any more: an order lives for a
+    /// week at most (`docs/protocol.md`, 2), and operators put them there again each minute.
+    ///
+    /// # Errors
+    /// When the state cannot be written.
+    pub async fn sweep(&self) -> Result<usize, LedgerError> {
+        let now = (self.clock)();
+        let before = now.minus(LONGEST_JOB_SECS).as_secs();
+        let sweep = self
+            .ledger
+            .write(move |state| store::sweep(state, before, now.as_secs()));
+        sweep.await
+    }
+
     /// Trusts what this file says from now on.
     ///
     /// # Errors
@@ -403,6 +417,9 @@ impl Broker {
         Ok((resource, role))
     }
 }
+
+/// A day more than an order can live.
+const LONGEST_JOB_SECS: u64 = 8 * 86_400;
 
 /// Secrets of one job are bound to a machine, not counted.
 const UNLIMITED: Limits = Limits {

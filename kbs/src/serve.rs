@@ -32,6 +32,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often grants and trust are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// Each so many looks, half an hour, what no job can need any more is forgotten.
+const SWEEP: u32 = 900;
+
 /// Runs until told to stop.
 pub(crate) async fn serve(place: &Place, serve: Serve) -> Result<()> {
     let plain = serve.transport.insecure_http_on_loopback;
@@ -133,8 +136,16 @@ async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router) {
 /// Looks again at what may change while it runs.
 async fn look(broker: &Broker, serve: &Serve, mut trust: String) {
     let mut said = String::new();
-    loop {
+    for look in 0_u32.. {
         tokio::time::sleep(LOOK).await;
+        if look.is_multiple_of(SWEEP)
+            && let Err(error) = broker.sweep().await
+        {
+            say(
+                &mut said,
+                &format!("old secrets of jobs were not forgotten: {error}"),
+            );
+        }
         if let Err(error) = broker.refresh_grants().await {
             say(
                 &mut said,

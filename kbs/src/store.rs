@@ -346,6 +346,28 @@ pub fn delete(
     Ok(there)
 }
 
+/// Forgets secrets of single jobs that were put there before `before`: what their operator
+/// could not take out. How many there were.
+///
+/// # Errors
+/// The database's.
+pub fn sweep(connection: &Connection, before: u64, now: u64) -> rusqlite::Result<usize> {
+    let sql = "SELECT resource FROM secret WHERE resource GLOB 'cdvm/*' AND written < ?1";
+    let mut query = connection.prepare_cached(sql)?;
+    let old: Vec<String> = query
+        .query_map([before], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for resource in &old {
+        delete(
+            connection,
+            resource,
+            "the broker: no job lives so long",
+            now,
+        )?;
+    }
+    Ok(old.len())
+}
+
 /// Adds a line to the log.
 ///
 /// # Errors

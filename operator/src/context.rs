@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crds::ConfidentialService;
 use futures_util::{Stream, stream};
-use job::{JobId, Removal, Tried, Trust};
+use job::{JobId, Removal, Secrets, Tried, Trust};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::runtime::controller::Action;
 use kube::runtime::events::{Recorder, Reporter};
@@ -15,6 +15,7 @@ use kube::runtime::reflector::Store;
 use kube::{Api, Client};
 use tokio::sync::watch;
 
+use crate::execute::broker::Broker;
 use crate::fetches::Fetches;
 use crate::inbox::Inbox;
 use crate::settings::Settings;
@@ -41,6 +42,8 @@ pub(crate) struct Context {
     pub(crate) trust: Trust,
     /// Fetches what evidence does not bring, if the provider wants that.
     pub(crate) fetches: Option<Fetches>,
+    /// Takes secrets of single jobs, if the provider has one.
+    pub(crate) broker: Option<Broker>,
     /// Services, from the cache.
     pub(crate) services: Store<ConfidentialService>,
     /// What the provider decided.
@@ -57,7 +60,7 @@ impl Context {
         client: Client,
         relays: Book,
         inbox: Inbox,
-        (trust, fetches): (Trust, Option<Fetches>),
+        (trust, fetches, broker): (Trust, Option<Fetches>, Option<Broker>),
         services: Store<ConfidentialService>,
         settings: Settings,
     ) -> Self {
@@ -72,6 +75,7 @@ impl Context {
             inbox,
             trust,
             fetches,
+            broker,
             services,
             settings,
             failures: Mutex::default(),
@@ -93,6 +97,10 @@ impl Context {
                 .iter()
                 .filter_map(|service| service.offered(provider))
                 .collect(),
+            secrets: match self.broker {
+                Some(_) => Secrets::Put,
+                None => Secrets::NotPut,
+            },
             plain: self.settings.plain(),
         }
     }

@@ -6,9 +6,9 @@ pub(crate) mod broker;
 pub(crate) mod cluster;
 
 use crds::ConfidentialJob;
-use job::{Action, Order, Plan, Reason, Timestamp, Weight};
-use kube::Resource as _;
+use job::{Action, Answer, Order, Plan, Reason, Timestamp, Tried, Weight};
 use kube::runtime::events::{Event, EventType};
+use kube::{Resource as _, ResourceExt as _};
 
 use crate::context::Context;
 use crate::status::Who;
@@ -26,7 +26,7 @@ pub(crate) enum ExecuteError {
     #[error("failed to tell the customer")]
     Announce(#[source] relay::TellError),
     /// The broker.
-    #[error("failed to reach the key broker")]
+    #[error("failed to take the job's secrets out of the key broker")]
     Broker(#[source] broker::BrokerError),
 }
 
@@ -69,8 +69,26 @@ pub(crate) async fn execute(
             Action::Record(record) => {
                 cluster::record(context, (object, place), record, who, &plan.why, now).await?
             }
-            Action::Grant(manifest) => {
-                broker::grant(manifest).map_err(ExecuteError::Broker)?;
+            Action::Grant(secrets) => {
+                if let Err(error) = broker::grant(context, secrets).await {
+                    // As for a pod that could not be created: the next round sees why.
+                    let name = object.name_any();
+                    let before = context.tried(&name).map_or(0, |tried| tried.tries);
+                    let tried = Tried {
+                        attempt: secrets.attempt,
+                        tries: before.saturating_add(1),
+                        at: now,
+                        answer: Answer::Refused,
+                        wait: error.wait(),
+                    };
+                    context.note_tried(&name, Some(tried));
+                    done = Done::WithoutPod;
+                    break;
+                }
+                object
+            }
+            Action::GrantAgain(secrets) => {
+                broker::grant_again(context, secrets).await;
                 object
             }
             Action::CreatePod(manifest) => {
@@ -84,8 +102,9 @@ pub(crate) async fn execute(
                 cluster::delete_pod(context, &object, uid).await?;
                 object
             }
-            Action::Revoke => {
-                broker::revoke().map_err(ExecuteError::Broker)?;
+            Action::Revoke(secrets) => {
+                let revoked = broker::revoke(context, secrets).await;
+                revoked.map_err(ExecuteError::Broker)?;
                 object
             }
             Action::Announce(announcement) => {

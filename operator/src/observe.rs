@@ -46,8 +46,21 @@ pub(crate) async fn observe(
         tried: context.tried(&object.name_any()),
         verdict,
         input_accepted,
-        // No broker is configured, so none holds a grant.
-        granted: false,
+        granted: granted(context, &job.record),
+    })
+}
+
+/// Whether the broker may hold secrets of the last attempt: always, until this process
+/// took them out itself.
+fn granted(context: &Context, record: &Record) -> bool {
+    let open = record
+        .attempt
+        .as_ref()
+        .filter(|attempt| !attempt.secrets.is_empty());
+    let broker = context.broker.as_ref();
+    open.is_some_and(|attempt| {
+        let revoked = broker.is_some_and(|broker| broker.has_revoked(attempt.host_data));
+        record.destroyed.is_none() && !revoked
     })
 }
 
@@ -255,6 +268,7 @@ mod tests {
                 start_by: NOW,
                 not_after: NOW,
                 host_data: Digest::of(b"init data"),
+                secrets: Vec::new(),
                 waiting: None,
                 lacking: None,
                 pod: pod.map(str::to_owned),

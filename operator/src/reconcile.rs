@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::clock::now;
 use crate::context::Context;
+use crate::execute::broker::Broker;
 use crate::execute::{Done, ExecuteError, Place, execute};
 use crate::farewell::{self, Sights};
 use crate::inbox::Inbox;
@@ -143,7 +144,8 @@ pub(crate) async fn context(
     tokio::spawn(inbox.clone().listen(relays.own().clone()));
     let provider = keys.public_key();
     tracing::info!(%provider, namespace = settings.namespace, "started");
-    let rules = (trust, fetches);
+    let broker = settings.broker.settings()?.map(Broker::new).transpose()?;
+    let rules = (trust, fetches, broker);
     let context = Context::new(client, relays, inbox, rules, services, settings);
     Ok((Arc::new(context), heard))
 }

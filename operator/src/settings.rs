@@ -42,6 +42,9 @@ pub struct Settings {
     /// Runtime class of the confidential machines.
     #[arg(long, default_value = "kata-qemu-snp")]
     pub runtime_class: String,
+    /// The key broker that takes secrets of single jobs.
+    #[command(flatten)]
+    pub broker: BrokerArgs,
     /// DEVELOPMENT ONLY: accept evidence made without hardware.
     #[arg(long)]
     pub accept_simulated_evidence_nothing_is_confidential: bool,
@@ -54,6 +57,83 @@ pub struct Settings {
     /// What to do instead of running.
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+/// The key broker that takes secrets of single jobs. Owners' secrets need none of this.
+#[derive(Clone, Debug, Args)]
+pub struct BrokerArgs {
+    /// Its URL: https://HOST[:PORT]. Without it, services with secrets of single jobs are
+    /// refused.
+    #[arg(long, value_name = "URL", requires = "broker_admin_key")]
+    pub broker_url: Option<String>,
+    /// Its certificate, PEM; without it, those of the web are believed.
+    #[arg(long, value_name = "FILE", requires = "broker_url")]
+    pub broker_certificate: Option<PathBuf>,
+    /// Private key that signs its admin tokens: Ed25519 or P-256, PKCS #8 in PEM.
+    #[arg(long, value_name = "FILE", requires = "broker_url")]
+    pub broker_admin_key: Option<PathBuf>,
+    /// `iss` of the tokens.
+    #[arg(long, value_name = "NAME", default_value = "cdvm-operator")]
+    pub broker_issuer: String,
+    /// `aud` of the tokens.
+    #[arg(long, value_name = "NAME", default_value = "kbs")]
+    pub broker_audience: String,
+    /// `role` of the tokens.
+    #[arg(long, value_name = "NAME", default_value = "cdvm-jobs")]
+    pub broker_role: String,
+}
+
+/// The same, for a broker that is there.
+#[derive(Clone, Debug)]
+pub struct BrokerSettings {
+    /// Its URL, without a slash at the end.
+    pub url: String,
+    /// Its certificate.
+    pub certificate: Option<PathBuf>,
+    /// The key that signs tokens.
+    pub admin_key: PathBuf,
+    /// `iss` of the tokens.
+    pub issuer: String,
+    /// `aud` of the tokens.
+    pub audience: String,
+    /// `role` of the tokens.
+    pub role: String,
+}
+
+impl BrokerArgs {
+    /// The broker, if there is one.
+    ///
+    /// # Errors
+    /// When its URL is none. Plain HTTP would give secrets to the network: only loopback.
+    pub fn settings(&self) -> anyhow::Result<Option<BrokerSettings>> {
+        let Self {
+            broker_url,
+            broker_certificate,
+            broker_admin_key,
+            broker_issuer,
+            broker_audience,
+            broker_role,
+        } = self.clone();
+        let (Some(url), Some(admin_key)) = (broker_url, broker_admin_key) else {
+            return Ok(None);
+        };
+        let url = url.trim_end_matches('/').to_owned();
+        let loopback = ["http://127.0.0.1:", "http://[::1]:"];
+        let fits =
+            url.starts_with("https://") || loopback.iter().any(|start| url.starts_with(start));
+        anyhow::ensure!(
+            fits,
+            "the key broker's URL {url:?} must begin with https://"
+        );
+        Ok(Some(BrokerSettings {
+            url,
+            certificate: broker_certificate,
+            admin_key,
+            issuer: broker_issuer,
+            audience: broker_audience,
+            role: broker_role,
+        }))
+    }
 }
 
 /// What the operator does once, besides running.

@@ -77,6 +77,7 @@ fn attempt(status: &AttemptStatus) -> Result<AttemptRecord, StatusError> {
         start_by: from_time(&status.start_by),
         not_after: from_time(&status.not_after),
         host_data: status.host_data.parse().map_err(|_| wrong())?,
+        secrets: status.job_secrets.clone(),
         waiting: waiting.transpose()?,
         lacking: status.lacking.clone(),
         pod: status.pod_uid.clone(),
@@ -151,6 +152,7 @@ fn attempt_status(attempt: &AttemptRecord) -> AttemptStatus {
         start_by,
         not_after,
         host_data,
+        secrets,
         waiting,
         lacking,
         pod,
@@ -163,6 +165,7 @@ fn attempt_status(attempt: &AttemptRecord) -> AttemptStatus {
         start_by: to_time(*start_by),
         not_after: to_time(*not_after),
         host_data: host_data.to_string(),
+        job_secrets: secrets.clone(),
         waiting: waiting.as_ref().map(|waiting| WaitingStatus {
             reason: waiting.wait.what.word().to_owned(),
             message: bounded(&waiting.wait.text),
@@ -323,6 +326,7 @@ mod tests {
                 start_by: at(1_790_000_120),
                 not_after: at(1_790_001_000),
                 host_data: Digest::of(b"init data"),
+                secrets: vec!["own".to_owned()],
                 waiting: Some(Waiting {
                     wait: Wait {
                         what: WaitingFor::Room,

@@ -6,7 +6,7 @@ use dvm::Keys;
 use dvm::cancel::Word;
 use job::{
     Admission, Admitted, By, Ending, ImageRef, Job, Object, Order, PublicKey, Record, Rejected,
-    Service, Timestamp, Wish, admit,
+    Secrets, Service, Timestamp, Wish, admit,
 };
 use kube::ResourceExt as _;
 use relay::Plain;
@@ -27,6 +27,8 @@ pub(crate) struct House {
     pub(crate) agent: ImageRef,
     /// Every service that is offered.
     pub(crate) services: Vec<Service>,
+    /// What becomes of secrets of single jobs.
+    pub(crate) secrets: Secrets,
     /// Whether plain relays are used.
     pub(crate) plain: Plain,
 }
@@ -83,7 +85,8 @@ fn admission(object: &ConfidentialJob, house: &House, now: Timestamp) -> Admissi
             return reject(Ending::BadOrder, message);
         }
     }
-    match admit(&order, house.keys.public_key(), &house.services, now) {
+    let (services, secrets) = (&house.services, house.secrets);
+    match admit(&order, house.keys.public_key(), services, secrets, now) {
         Err(rejected) => Admission::Rejected(rejected),
         Ok(service) => Admission::Admitted(Box::new(Admitted {
             service: service.offer.service.clone(),

@@ -44,6 +44,7 @@ capabilities: { drop: [ALL] }
 {{- define "cdvm.operatorArgs" -}}
 - --agent-image={{ .Values.images.agent }}
 - --runtime-class={{ .Values.runtimeClass }}
+{{- include "cdvm.brokerArgs" . }}
 {{- end }}
 
 {{/* Rights of the operator, each with the action that needs it. */}}
@@ -86,6 +87,52 @@ capabilities: { drop: [ALL] }
   resources: [namespaces]
   resourceNames: [{{ .Release.Namespace }}]
   verbs: [get]
+{{- with .Values.broker.jobSecretNames }}
+# Grant: the secrets of single jobs, and no other.
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames: {{- toYaml . | nindent 2 }}
+  verbs: [get]
+{{- end }}
+{{- end }}
+
+{{/* The key broker of the operator, and of what takes its place while the chart is uninstalled. */}}
+{{- define "cdvm.brokerArgs" -}}
+{{- if .Values.broker.url }}
+- --broker-url={{ .Values.broker.url }}
+- --broker-admin-key=/etc/cdvm/broker-key/key.pem
+- --broker-issuer={{ .Values.broker.issuer }}
+- --broker-audience={{ .Values.broker.audience }}
+- --broker-role={{ .Values.broker.role }}
+{{- if .Values.broker.certificate }}
+- --broker-certificate=/etc/cdvm/broker/certificate.pem
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "cdvm.brokerMounts" -}}
+{{- if .Values.broker.url }}
+- { name: broker-key, mountPath: /etc/cdvm/broker-key, readOnly: true }
+{{- if .Values.broker.certificate }}
+- { name: broker, mountPath: /etc/cdvm/broker, readOnly: true }
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "cdvm.brokerVolumes" -}}
+{{- if .Values.broker.url }}
+- name: broker-key
+  secret:
+    secretName: {{ .Values.broker.adminKeySecret }}
+    defaultMode: 0440
+    # Without it the program says so; the kubelet would wait for it in silence.
+    optional: true
+    items: [{ key: key.pem, path: key.pem }]
+{{- if .Values.broker.certificate }}
+- name: broker
+  configMap: { name: {{ .Release.Name }}-broker }
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/* Where their pods run. */}}

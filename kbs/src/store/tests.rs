@@ -3,8 +3,8 @@
 use rusqlite::Connection;
 
 use super::{
-    Answer, Ask, append, delete, head, is_revoked, open, release, resources, revoke, runs, walk,
-    write,
+    Answer, Ask, append, delete, head, is_revoked, open, release, resources, revoke, runs, sweep,
+    walk, write,
 };
 use crate::examples::{NOW, RESOURCE, guest, manifest, manifest_with, order, terms};
 use crate::grant::{Limit, Limits};
@@ -233,4 +233,20 @@ fn a_later_state_is_not_opened() {
             .contains("newer release")
     );
     std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn secrets_of_jobs_that_are_long_over_are_forgotten_and_owners_are_not() {
+    let state = state();
+    for (name, at) in [("old", NOW - 100), ("new", NOW)] {
+        let path = format!("cdvm/{}/{name}", "ab".repeat(32));
+        write(&state, &path, b"s", "operator", at).unwrap();
+    }
+    assert_eq!(sweep(&state, NOW, NOW).unwrap(), 1);
+    assert_eq!(sweep(&state, NOW, NOW).unwrap(), 0);
+    let left = resources(&state).unwrap();
+    assert_eq!(left.len(), 2);
+    assert!(
+        left.iter().any(|name| name == RESOURCE) && left.iter().any(|name| name.ends_with("/new"))
+    );
 }

@@ -7,7 +7,7 @@ use dvm::Keys;
 use dvm::order::{NewOrder, sign_order};
 use job::{
     Action, Announcement, Attempt, AttemptRecord, Digest, Ended, Ending, Observed, OfferId, Order,
-    Pod, PodState, PublicKey, Record, Timestamp, plan,
+    Pod, PodState, PublicKey, Record, Secrets, Timestamp, plan,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use relay::Plain;
@@ -27,6 +27,7 @@ fn house(keys: &Keys) -> House {
             .parse()
             .unwrap(),
         services: Vec::new(),
+        secrets: Secrets::NotPut,
         plain: Plain::Refused,
     }
 }
@@ -57,6 +58,7 @@ fn started() -> Record {
             start_by: NOW.plus(120),
             not_after: NOW.plus(600),
             host_data: Digest::of(b"init data"),
+            secrets: Vec::new(),
             waiting: None,
             lacking: None,
             pod: Some("uid".to_owned()),
