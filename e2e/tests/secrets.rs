@@ -313,3 +313,87 @@ fn while_the_broker_is_away_a_job_with_its_own_secret_waits_and_then_runs() -> a
         Ok(())
     })
 }
+
+/// A volume for a claim: the world has nobody who makes them.
+fn volume(provider: &Provider) -> anyhow::Result<()> {
+    use std::os::unix::fs::chown;
+    let place = format!("/var/lib/{}-kbs", provider.namespace);
+    std::fs::create_dir_all(&place)?;
+    // As the chart's pods are.
+    chown(&place, Some(65_532), Some(65_532))?;
+    let volume = serde_json::json!({
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": format!("{}-kbs", provider.namespace)},
+        "spec": {
+            "capacity": {"storage": "256Mi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": place},
+            "claimRef": {"namespace": provider.namespace, "name": "cdvm-kbs"},
+        },
+    });
+    let applied = provider.apply_text(&volume.to_string())?;
+    anyhow::ensure!(
+        applied.status.success(),
+        "{}",
+        String::from_utf8_lossy(&applied.stderr)
+    );
+    Ok(())
+}
+
+#[test]
+fn the_charts_broker_keeps_what_it_has_over_restarts_and_uninstalling() -> anyhow::Result<()> {
+    run(async {
+        let provider = Provider::bare("kbs").await?;
+        volume(&provider)?;
+        provider
+            .secret("kbs-key", "master-key", &"a5".repeat(32))
+            .await?;
+        let values = serde_json::json!({
+            "kbs": {"enabled": true, "masterKeySecret": "kbs-key"},
+            "images": {
+                "operator": provider.world.image("operator")?, "bridge": provider.world.image("bridge")?,
+                "agent": provider.world.image("agent")?, "kbs": provider.world.image("kbs")?,
+            },
+        });
+        provider.install_with(values).await?;
+        let rollout = ["rollout", "status", "deployment/cdvm-kbs", "--timeout=60s"];
+        provider.kubectl(&rollout)?;
+        let kbs = |arguments: &[&str], input: &str| -> anyhow::Result<String> {
+            let start = [
+                "--namespace",
+                &provider.namespace,
+                "exec",
+                "-i",
+                "deployment/cdvm-kbs",
+                "--",
+                "/cdvm-kbs",
+            ];
+            let all = [&start, arguments].concat();
+            let output = provider.world.try_tool("kubectl", &all, input)?;
+            anyhow::ensure!(
+                output.status.success(),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        };
+        kbs(&["put", RESOURCE, "-"], "a secret")?;
+        let before = kbs(&["log", "--verify"], "")?;
+        provider.kill("kbs").await?;
+        provider.kubectl(&rollout)?;
+        assert!(kbs(&["list"], "")?.contains(RESOURCE));
+        assert_ne!(kbs(&["log", "--verify"], "")?, before);
+        let uninstalled = provider.uninstall()?;
+        assert!(
+            uninstalled.status.success(),
+            "{}",
+            String::from_utf8_lossy(&uninstalled.stderr)
+        );
+        assert!(
+            provider
+                .kubectl(&["get", "pvc", "cdvm-kbs"])?
+                .contains("Bound")
+        );
+        provider.delete_namespace(SOON).await?;
+        let name = format!("{}-kbs", provider.namespace);
+        provider.kubectl(&["delete", "persistentvolume", &name, "--wait=false"])?;
+        Ok(())
+    })
+}
