@@ -48,8 +48,7 @@ pub(crate) fn put(place: &Place, resource: &str, file: &Path) -> Result<()> {
         bail!("{resource} is a secret of one job, which the operator puts there");
     }
     let secret = read_secret(file)?;
-    let mut state = place.open()?;
-    let vault = place.vault(&mut state)?;
+    let (mut state, vault) = place.open_with_key()?;
     let sealed = vault.seal(resource.as_str(), &secret)?;
     let length = secret.len();
     change(place, &mut state, |state| {
@@ -222,7 +221,11 @@ fn change<T>(
     state: &mut Connection,
     what: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> Result<T> {
-    let done = change_only(state, what)?;
+    let done = change_only(state, what);
+    let done = done.with_context(|| {
+        let shown = place.state.display();
+        format!("the state in {shown} could not be written, and nothing was changed")
+    })?;
     write_head(&place.head(), store::head(state)?)?;
     Ok(done)
 }

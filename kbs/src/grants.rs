@@ -148,13 +148,18 @@ impl Grants {
     }
 }
 
-/// Owner to file: `<owner>.toml`. Others in the folder mean nothing.
+/// Owner to file: `<owner>.toml`. Others in the folder mean nothing, and a folder that is
+/// not there has none.
 ///
 /// # Errors
 /// The file system's.
 pub fn files(folder: &Path) -> std::io::Result<BTreeMap<String, PathBuf>> {
     let mut files = BTreeMap::new();
-    for entry in std::fs::read_dir(folder)? {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(files),
+        entries => entries?,
+    };
+    for entry in entries {
         let path = entry?.path();
         let is_toml = path
             .extension()

@@ -38,13 +38,14 @@ impl Place {
             .create(&self.state)
             .with_context(|| format!("failed to make the folder of the state, {shown}"))?;
         let opened = store::open(&self.database());
-        opened.with_context(|| format!("failed to open the state in {shown}"))
+        opened.with_context(|| format!("the state in {shown} cannot be used"))
     }
 
     /// Opens a state that is there.
     pub(crate) fn open_existing(&self) -> Result<Connection> {
-        if !self.database().exists() {
-            let shown = self.state.display();
+        let shown = self.state.display();
+        let there = self.database().try_exists();
+        if !there.with_context(|| format!("failed to look for the state in {shown}"))? {
             bail!(
                 "there is no state in {shown}: name its folder with --state, or begin with `cdvm-kbs put`"
             );
@@ -80,6 +81,15 @@ impl Place {
                  one), or a passphrase's with --passphrase-file"
             ),
         }
+    }
+
+    /// A state, made where there is none, and its master key: asked for first, so that
+    /// without one nothing is made.
+    pub(crate) fn open_with_key(&self) -> Result<(Connection, Vault)> {
+        self.source()?;
+        let mut state = self.open()?;
+        let vault = self.vault(&mut state)?;
+        Ok((state, vault))
     }
 
     /// The master key of this state. The first one is the state's from then on.

@@ -250,3 +250,14 @@ fn secrets_of_jobs_that_are_long_over_are_forgotten_and_owners_are_not() {
         left.iter().any(|name| name == RESOURCE) && left.iter().any(|name| name.ends_with("/new"))
     );
 }
+
+#[test]
+fn a_secret_of_a_job_that_is_put_there_again_is_one_line_and_an_owners_each_time() {
+    let state = state();
+    let job = format!("cdvm/{}/own", "ab".repeat(32));
+    for name in [&job, &job, RESOURCE] {
+        write(&state, name, b"again", "test", NOW + 1).unwrap();
+    }
+    // The example's own, one of the job, and the owner's new one.
+    assert_eq!(head(&state).unwrap().seq, 3);
+}

@@ -140,6 +140,17 @@ fn what_makes_no_sense_is_said_in_words() {
         let said = folder.must_not(&arguments);
         assert!(said.contains(says), "{arguments:?}: {said}");
     }
+    // Without a master key nothing is made, not even a folder.
+    let keyless = folder
+        .command()
+        .env_remove("CDVM_KBS_MASTER_KEY")
+        .args(["put", RESOURCE, &secret])
+        .output();
+    let keyless = String::from_utf8(keyless.unwrap().stderr).unwrap();
+    assert!(keyless.contains("there is no master key"), "{keyless}");
+    assert!(!folder.path("state").exists());
+    std::fs::remove_dir(folder.path("grants")).unwrap();
+    assert!(folder.must(&["check"]).contains("nobody gets anything"));
     folder.must(&["put", RESOURCE, &secret]);
     assert!(folder.must(&["list"]).contains("not granted to anybody"));
     assert!(folder.must(&["check"]).contains("nobody gets anything"));
