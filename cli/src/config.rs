@@ -29,6 +29,7 @@ pub(crate) fn config(global: Global, args: Show, teller: &Teller) -> Result<()> 
             let values = given(name, values)?;
             file::check(name, &values)
                 .map_err(|what| Problem::usage(what, "give another value"))?;
+            let _held = hold(&place)?;
             let text = read_file(&place)?.unwrap_or_default();
             let changed =
                 file::set(&text, name, &values).map_err(|fault| faulty(&place, &fault))?;
@@ -45,6 +46,7 @@ pub(crate) fn config(global: Global, args: Show, teller: &Teller) -> Result<()> 
             Ok(())
         }
         Some(ConfigCommand::Unset { name }) => {
+            let _held = hold(&place)?;
             let text = read_file(&place)?.unwrap_or_default();
             let changed = file::unset(&text, &name).map_err(|fault| faulty(&place, &fault))?;
             let Some(changed) = changed else {
@@ -58,6 +60,13 @@ pub(crate) fn config(global: Global, args: Show, teller: &Teller) -> Result<()> 
             Ok(())
         }
     }
+}
+
+/// Who changes the file at the same time waits: each sees what the one before wrote.
+fn hold(place: &Path) -> Result<std::fs::File> {
+    let folder = place.parent().unwrap_or(place);
+    files::make_dir(folder)?;
+    files::hold(folder)
 }
 
 fn show(global: Global, place: &Path, teller: &Teller) -> Result<()> {
@@ -93,6 +102,11 @@ fn given(name: Name, values: Vec<String>) -> Result<Vec<String>> {
         let what = format!("{} takes one value", name.text());
         return Err(Problem::usage(what, "give one").into());
     }
+    // As in CDVM_RELAYS and behind --relay.
+    let values = values.into_iter().flat_map(|value| match name {
+        Name::Relays => value.split(',').map(str::to_owned).collect(),
+        _ => vec![value],
+    });
     let whole = |value: String| {
         let is_path = matches!(name, Name::Key | Name::Trust | Name::State);
         if !is_path || value.is_empty() || value.starts_with("~/") || value.contains("nsec1") {
@@ -100,7 +114,7 @@ fn given(name: Name, values: Vec<String>) -> Result<Vec<String>> {
         }
         Ok(std::path::absolute(value)?.display().to_string())
     };
-    values.into_iter().map(whole).collect()
+    values.map(whole).collect()
 }
 
 fn keep(place: &Path, text: &str) -> Result<()> {

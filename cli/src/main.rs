@@ -52,7 +52,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use args::{Args, Command};
 use context::Context;
 use exit::{Exit, Problem, problem_of};
-use news::tell::Teller;
+use news::tell::{Teller, lost};
 use news::{News, people};
 use settings::Settings;
 
@@ -69,7 +69,11 @@ fn main() -> ExitCode {
         trace();
     }
     let teller = teller(global.json, &command);
-    let exit = match perform(global, command, &teller) {
+    let done = perform(global, command, &teller).and_then(|()| match lost() {
+        None => Ok(()),
+        Some(error) => Err(anyhow::Error::new(error).context("failed to write to standard output")),
+    });
+    let exit = match done {
         Ok(()) => Exit::Done,
         Err(error) => {
             let problem = problem_of(&error);

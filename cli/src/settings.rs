@@ -313,13 +313,16 @@ impl Settings {
         }
         let built_in = Trust::built_in().context("failed to read what ships as trusted")?;
         let own = config_dir().map(|dir| dir.join("cdvm/trust.toml"));
-        match own.filter(|file| file.exists()) {
+        // A link that leads nowhere is no reason to go on without one's own rules.
+        match own.filter(|file| file.symlink_metadata().is_ok()) {
             Some(file) => Ok(self.read_trust(&file)?.with_entries_of(built_in)),
             None => Ok(built_in),
         }
     }
 
     fn read_trust(&self, file: &Path) -> Result<Trust> {
+        given::look("the trust file", file, Kind::File)?;
+        require_not_open(file, "It says what is trusted: no machine was verified")?;
         let text = files::read_text(file, MAX_TRUST)?;
         Trust::parse(&text, self.simulated).map_err(|error| {
             let mut what = format!("{}: {error}", file.display());
@@ -380,28 +383,40 @@ pub(crate) fn config_file() -> Result<PathBuf, Problem> {
 /// The file of settings, if there is one. Who may write it decides what is trusted
 /// and where orders go.
 pub(crate) fn read_file(place: &Path) -> Result<Option<String>> {
-    match std::fs::metadata(place) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Ok(seen) if seen.permissions().mode() & 0o002 != 0 => {
-            let what = format!("{} can be written by everybody", place.display());
-            let meaning = "It says what is trusted and where orders go: nothing was done";
-            let next = format!(
-                "see that it is as you want it, then chmod o-w {}",
-                place.display()
-            );
-            return Err(Problem::new(Exit::Usage, what, meaning, next).into());
-        }
-        Ok(_) | Err(_) => {}
+    if let Err(error) = place.symlink_metadata()
+        && error.kind() == std::io::ErrorKind::NotFound
+    {
+        return Ok(None);
     }
+    let meaning = "It says what is trusted and where orders go: nothing was done";
+    require_not_open(place, meaning)?;
     given::look("the file of settings", place, Kind::File)?;
     let text = files::read_text(place, file::MAX_FILE)?;
     Ok(Some(text.to_string()))
 }
 
+/// Whoever may write it decides: that must not be everybody.
+fn require_not_open(place: &Path, meaning: &str) -> Result<(), Problem> {
+    let open = |seen: std::fs::Metadata| seen.is_file() && seen.permissions().mode() & 0o002 != 0;
+    if !std::fs::metadata(place).is_ok_and(open) {
+        return Ok(());
+    }
+    let what = format!("{} can be written by everybody", place.display());
+    let next = format!(
+        "see that it is as you want it, then chmod o-w {}",
+        place.display()
+    );
+    Err(Problem::new(Exit::Usage, what, meaning, next))
+}
+
 /// What is wrong with the file of settings.
 pub(crate) fn faulty(place: &Path, fault: &Fault) -> Problem {
     let what = format!("{}, line {}: {}", place.display(), fault.line, fault.what);
-    let next = "correct that line, or remove it: cdvm config unset NAME";
+    let next = if fault.what.starts_with("this is no TOML") {
+        "correct that line in an editor"
+    } else {
+        "correct that line, or remove it: cdvm config unset NAME"
+    };
     Problem::new(Exit::Usage, what, "Nothing was done", next)
 }
 

@@ -46,11 +46,25 @@ pub fn write_new(path: &Path, contents: &[u8]) -> Result<()> {
             .create_new(true)
             .mode(FILE_MODE)
             .open(path)?;
-        file.write_all(contents)?;
-        file.sync_all()?;
+        let written = file.write_all(contents).and_then(|()| file.sync_all());
+        // Half a file would be in the way of the next try.
+        written.inspect_err(|_| drop(std::fs::remove_file(path)))?;
         sync_parent(path)
     };
     write().with_context(|| format!("failed to write {}", path.display()))
+}
+
+/// Holds a directory: others who want to hold it wait until this is dropped.
+///
+/// # Errors
+/// When it cannot be opened or held.
+pub fn hold(dir: &Path) -> Result<File> {
+    let hold = || {
+        let dir = File::open(dir)?;
+        dir.lock()?;
+        Ok::<_, std::io::Error>(dir)
+    };
+    hold().with_context(|| format!("failed to hold {}", dir.display()))
 }
 
 /// Whether [`write_new`] failed because the file was there.
@@ -78,9 +92,9 @@ pub fn replace(path: &Path, contents: &[u8]) -> Result<()> {
             .create_new(true)
             .mode(FILE_MODE)
             .open(&temporary)?;
-        file.write_all(contents)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)?;
+        let written = file.write_all(contents).and_then(|()| file.sync_all());
+        let replaced = written.and_then(|()| std::fs::rename(&temporary, path));
+        replaced.inspect_err(|_| drop(std::fs::remove_file(&temporary)))?;
         sync_parent(path)
     };
     write().with_context(|| format!("failed to write {}", path.display()))

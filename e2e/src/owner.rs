@@ -45,6 +45,8 @@ impl Owner {
             .join("owners")
             .join(&provider.namespace)
             .join(name);
+        // A world's folder outlives the world: what an earlier run left is another owner's.
+        let _ = std::fs::remove_dir_all(&dir);
         std::fs::create_dir_all(dir.join("grants"))?;
         let free = std::net::TcpListener::bind((NODE, 0))?;
         let address = free.local_addr()?.to_string();

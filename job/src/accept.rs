@@ -173,7 +173,7 @@ pub(crate) fn require_deployment(
     // Its number and its end within the order's were checked when it was read.
     ledger.pass("attempt", "1 to 1000", deployment.attempt);
     let expiration = order.expiration();
-    let wanted = format!("after {now}, at the latest {expiration}");
+    let wanted = format!("in the future (it is {now}), at the latest {expiration}");
     if deployment.not_after <= now {
         return Err(ledger.refuse("ends", wanted, deployment.not_after, OVER));
     }

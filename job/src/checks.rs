@@ -124,8 +124,8 @@ pub(crate) const OTHER_TERMS: Explanation = (
     "ask the provider, or choose an offer whose workload you know",
 );
 pub(crate) const OVER: Explanation = (
-    "the job was over before it began",
-    "order again with a later expiration",
+    "the job is over at the time it is judged",
+    "order again with a later expiration; of a job that ran, judge the evidence as of its day (cdvm verify --at)",
 );
 pub(crate) const POLICY: Explanation = (
     "the machine obeys rules this program does not know",

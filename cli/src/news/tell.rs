@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use collateral::told::{Listen, Told};
@@ -15,10 +16,28 @@ use crate::text::{clean, cut};
 /// Width of the text before the time: with the time it fits 80 columns.
 const TEXT_WIDTH: usize = 72;
 
+/// Why stdout did not take what was asked for, when it did not.
+static LOST: Mutex<Option<std::io::Error>> = Mutex::new(None);
+
 /// Prints what was asked for, as it is, on stdout.
 pub(crate) fn print(text: &str) {
-    // Who closed our stdout does not want to read more: the job goes on.
-    let _ = writeln!(std::io::stdout(), "{text}");
+    let mut stdout = std::io::stdout();
+    note(writeln!(stdout, "{text}").and_then(|()| stdout.flush()));
+}
+
+/// The job goes on, whoever reads. What could not be written is said at the end, but
+/// for a reader who went: they do not want more.
+fn note(written: std::io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        *LOST.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+}
+
+/// Why something that was asked for is not on stdout.
+pub(crate) fn lost() -> Option<std::io::Error> {
+    LOST.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// A line for people beside what was asked for, on stderr: it mixes with nothing.
@@ -165,11 +184,11 @@ impl Drop for Teller {
 
 impl Stream {
     fn write(self, text: &str) {
-        // As above: nobody may be listening.
-        let _ = match self {
-            Self::Out => write_all(&mut std::io::stdout(), text),
-            Self::Error => write_all(&mut std::io::stderr(), text),
-        };
+        match self {
+            Self::Out => note(write_all(&mut std::io::stdout(), text)),
+            // There is nowhere else to say that nobody listens.
+            Self::Error => drop(write_all(&mut std::io::stderr(), text)),
+        }
     }
 }
 

@@ -48,7 +48,7 @@ impl Wanted<32> {
             Some(text) => digits(text).map(Self::Exactly),
             None => None,
         }
-        .ok_or_else(|| Problem::usage("what HOST_DATA has to be is not said", next))
+        .ok_or_else(|| Problem::usage(unread("HOST_DATA", "--host-data", typed), next))
     }
 }
 
@@ -68,11 +68,29 @@ impl Wanted<64> {
             Some(text) => characters(text).or_else(|| digits(text)).map(Self::Exactly),
             None => None,
         }
-        .ok_or_else(|| Problem::usage(format!("what {field} has to be is not said"), next))
+        .ok_or_else(|| Problem::usage(unread(field, "--report-data", typed), next))
     }
 }
 
 /// Hex digits of either case, with `0x` before them or without.
+/// What is wrong with what was typed for a field, or that nothing was.
+fn unread(field: &str, option: &str, typed: Option<&str>) -> String {
+    let Some(text) = typed else {
+        return format!("what {field} has to be is not said");
+    };
+    let text = text.trim();
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    let odd = digits
+        .chars()
+        .filter(|digit| !digit.is_ascii_hexdigit())
+        .count();
+    let count = digits.chars().count();
+    match odd {
+        0 => format!("{option} has {count} hex digits, which is another number than it must have"),
+        odd => format!("{option} has {count} characters, and {odd} of them are no hex digits"),
+    }
+}
+
 pub(super) fn digits<const N: usize>(text: &str) -> Option<[u8; N]> {
     let text = text.trim();
     let digits = text.strip_prefix("0x").unwrap_or(text);

@@ -212,3 +212,128 @@ async fn help_teaches_by_example() {
         assert!(code == 0 && text.contains(example), "{text}");
     }
 }
+
+/// Who made a mistake with a file they may not lose hears of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_written_is_said_and_leaves_nothing_behind() {
+    let world = World::new().await;
+    let cdvm = env!("CARGO_BIN_EXE_cdvm");
+    // A disk that takes nothing, and a limit of no bytes for each file.
+    let shell = |script: &str| {
+        let mut command = std::process::Command::new("sh");
+        command
+            .args(["-c", script])
+            .current_dir(&world.dir)
+            .env("HOME", &world.dir)
+            .env("cdvm", cdvm);
+        let Output { status, stderr, .. } = command.output().unwrap();
+        (status.code(), String::from_utf8(stderr).unwrap())
+    };
+    for script in [
+        "$cdvm key new --out - >/dev/full",
+        "$cdvm config >/dev/full",
+        "$cdvm --json config >/dev/full",
+    ] {
+        let (code, said) = shell(script);
+        assert_eq!(code, Some(1), "{script}: {said}");
+        assert!(
+            said.contains("failed to write to standard output"),
+            "{script}: {said}"
+        );
+    }
+    // Who reads only the first line wants no more.
+    let (code, said) = shell("{ $cdvm config; echo $? >code; } | head -n 1 >first");
+    assert_eq!((code, &*said), (Some(0), ""));
+    assert_eq!(std::fs::read_to_string(world.path("code")).unwrap(), "0\n");
+    let full = "trap '' XFSZ; ulimit -f 0; ";
+    let (code, said) = shell(&format!("{full} $cdvm key new --out k"));
+    assert_eq!((code, world.path("k").exists()), (Some(1), false), "{said}");
+    let (code, said) = shell(&format!(
+        "{full} $cdvm config set relays wss://relay.example"
+    ));
+    assert_eq!(code, Some(1), "{said}");
+    let left = std::fs::read_dir(world.path(".config/cdvm"))
+        .unwrap()
+        .count();
+    assert_eq!(left, 0);
+    let (code, said) = shell("$cdvm key new --out k");
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_are_changed_at_once_are_all_kept() {
+    let world = World::new().await;
+    let sets = [
+        ["key_server", "https://mirror.example"],
+        ["relays", "wss://a.example,wss://b.example"],
+        ["state", "/s"],
+        ["trust", "/t"],
+    ];
+    let tasks = sets.map(|[name, value]| {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_cdvm"));
+        command
+            .args(["config", "set", name, value])
+            .env_clear()
+            .env("HOME", &world.dir);
+        command.spawn().unwrap()
+    });
+    for mut task in tasks {
+        assert!(task.wait().await.unwrap().success());
+    }
+    let kept = std::fs::read_to_string(world.path(".config/cdvm/config.toml")).unwrap();
+    for line in [
+        "key_server",
+        "state",
+        "trust",
+        "\"wss://a.example\", \"wss://b.example\"",
+    ] {
+        assert!(kept.contains(line), "{line}: {kept}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_of_ones_own_are_never_passed_over() {
+    let world = World::new().await;
+    let own = world.path(".config/cdvm/trust.toml");
+    std::fs::create_dir_all(own.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink("nowhere.toml", &own).unwrap();
+    let report = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../evidence/tests/vectors/milan-v2-report.hex"
+    );
+    let verify = [
+        "verify",
+        "--offline",
+        "--evidence",
+        report,
+        "--host-data",
+        "any",
+        "--report-data",
+        "any",
+    ];
+    let (code, said) = cdvm(&world, &verify, &[]).await;
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("trust.toml"), "{said}");
+    std::fs::remove_file(&own).unwrap();
+    // Its content is not what is asked here: everybody may write it.
+    std::fs::write(&own, "version = 1\n").unwrap();
+    std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let (code, said) = cdvm(&world, &verify, &[]).await;
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("can be written by everybody"), "{said}");
+    std::fs::remove_file(&own).unwrap();
+    // A digit too few is not "not said".
+    let digits = "a".repeat(63);
+    let typed = [
+        "verify",
+        "--evidence",
+        report,
+        "--host-data",
+        &digits,
+        "--report-data",
+        "any",
+    ];
+    let (code, said) = cdvm(&world, &typed, &[]).await;
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("--host-data has 63 hex digits"), "{said}");
+}
